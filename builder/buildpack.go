@@ -1,0 +1,196 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// badReturn is the platform's sentence for every phase that fails.
+const badReturn = "Invalid return code from buildpack"
+
+// packBuild is one build with buildpacks: the state between its phases.
+type packBuild struct {
+	*Build
+	req     Request
+	sb      sandbox
+	env     []string // of every phase
+	exports []string // files that earlier buildpacks left for later ones
+}
+
+// buildpack runs the plan's buildpacks over src in a sandbox of its own.
+func (b *Build) buildpack(ctx context.Context, req Request, src *Source, p plan) (Image, error) {
+	if err := checkProcfile(ctx, src); err != nil {
+		return Image{}, err
+	}
+	sb, err := b.newSandbox(ctx, req, src)
+	if err != nil {
+		return Image{}, err
+	}
+	defer func() {
+		clean, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer stop()
+		if discardErr := sb.discard(clean); discardErr != nil {
+			b.cfg.Log.Error("build not removed", "app", req.App, "deployment", req.Deployment, "err", discardErr)
+		}
+	}()
+	run := &packBuild{Build: b, req: req, sb: sb, env: b.phaseEnv(req, sb.layout())}
+	types, err := run.phases(ctx, p)
+	if err != nil {
+		return Image{}, err
+	}
+	image, err := b.finish(ctx, sb, types)
+	if err != nil {
+		return Image{}, err
+	}
+	say(req.Out, "-----> Build complete, uploading deployment cache.")
+	image.Types, image.Stack = types, b.cfg.StackName
+	return image, nil
+}
+
+// finish makes the image, and removes it again if it is too large or nobody waits for it any more.
+func (b *Build) finish(ctx context.Context, sb sandbox, types map[string]string) (Image, error) {
+	image, err := sb.finish(ctx, types)
+	if err != nil {
+		return Image{}, err
+	}
+	if err = ctx.Err(); err == nil && image.Size > b.cfg.Limits.ImageSize {
+		err = tooLarge(image.Size, b.cfg.Limits.ImageSize)
+	}
+	if err != nil {
+		clean, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer stop()
+		return Image{}, errors.Join(err, b.Remove(clean, image.Ref))
+	}
+	return image, nil
+}
+
+// checkProcfile refuses a committed Procfile that could not be used before anything is built.
+func checkProcfile(ctx context.Context, src *Source) error {
+	data, err := src.ReadFile(ctx, "Procfile")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a buildpack may make one
+	}
+	if err != nil {
+		return err
+	}
+	_, err = ParseProcfileOrdered(data)
+	return err
+}
+
+// phases runs detect, compile and release, and returns the process types.
+func (r *packBuild) phases(ctx context.Context, p plan) (map[string]string, error) {
+	if err := r.putEnv(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.fetchCache(ctx); err != nil {
+		return nil, err
+	}
+	packs, err := r.choose(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range packs {
+		if err := r.compile(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
+	data, err := r.release(ctx, packs[len(packs)-1])
+	if err != nil {
+		return nil, err
+	}
+	types, err := r.processTypes(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.putConfigVars(ctx, data.ConfigVars); err != nil {
+		return nil, err
+	}
+	return types, r.slugIgnore(ctx)
+}
+
+// runPhase sources the exports and runs argv in a buildpack's directory.
+const runPhase = `while [ "$1" != -- ]; do boathook_export=$1; shift; [ ! -f "$boathook_export" ] || . "$boathook_export" </dev/null; done; shift; exec "$@"`
+
+// phase runs bin/NAME of the buildpack in dir and returns its exit status.
+func (r *packBuild) phase(ctx context.Context, dir, name string, stdout, stderr io.Writer, args ...string) (int, error) {
+	argv := append([]string{"bash", "-c", runPhase, "boathook"}, r.exports...)
+	argv = append(append(argv, "--", "bin/"+name), args...)
+	return r.sb.exec(ctx, command{argv: argv, dir: dir, env: r.env, stdout: stdout, stderr: stderr})
+}
+
+// detect asks whether a buildpack fits. That a wanted one does not is an error; of a candidate it is an answer.
+func (r *packBuild) detect(ctx context.Context, ref packRef, dir string, wanted bool) (bool, error) {
+	var name, said strings.Builder
+	code, err := r.phase(ctx, dir, "detect", &name, &said, r.sb.layout().build)
+	if err != nil {
+		return false, err
+	}
+	if code == 0 {
+		if first, _, _ := strings.Cut(strings.TrimSpace(name.String()), "\n"); first != "" {
+			say(r.req.Out, "-----> %s app detected", first)
+		}
+		return true, nil
+	}
+	if !wanted {
+		return false, nil
+	}
+	for line := range strings.Lines(name.String() + said.String()) {
+		say(r.req.Out, "       %s", strings.TrimRight(line, "\r\n"))
+	}
+	say(r.req.Out, " !     The buildpack %s does not fit this app", ref.title())
+	return false, r.failed(ctx, "detect", code)
+}
+
+// compile runs bin/compile and remembers the buildpack's export file.
+func (r *packBuild) compile(ctx context.Context, dir string) error {
+	l := r.sb.layout()
+	code, err := r.phase(ctx, dir, "compile", r.req.Out, r.req.Out, l.build, l.cache, l.env)
+	if err != nil {
+		return err
+	}
+	if code != 0 {
+		return r.failed(ctx, "compile", code)
+	}
+	r.exports = append(r.exports, path.Join(dir, "export"))
+	return nil
+}
+
+// failed is the error for a phase's exit status.
+func (r *packBuild) failed(ctx context.Context, phase string, code int) error {
+	cause := fmt.Errorf("bin/%s: exit status %d", phase, code)
+	if r.sb.outOfMemory(ctx) {
+		say(r.req.Out, " !     The build used more than its %d MB of memory", r.cfg.Limits.Memory>>20)
+		return &Failure{Summary: "The build ran out of memory", Err: cause}
+	}
+	return &Failure{Summary: badReturn, Err: cause}
+}
+
+// newSandbox makes the sandbox of the configured kind, with the source in it.
+func (b *Build) newSandbox(ctx context.Context, req Request, src *Source) (sandbox, error) {
+	if b.cfg.Docker != nil {
+		return b.newDockerSandbox(ctx, req, src)
+	}
+	return b.newLocalSandbox(ctx, req, src)
+}
+
+// fetchCache empties the cache if that is asked for, and tells the pusher when there is one.
+func (r *packBuild) fetchCache(ctx context.Context) error {
+	script := `[ -z "$(ls -A "$1")" ] || echo yes`
+	if r.req.NoCache {
+		script = `chmod -R u+rwX "$1"; find "$1" -mindepth 1 -maxdepth 1 -exec rm -rf {} +`
+	}
+	var found bytes.Buffer
+	if err := shell(ctx, r.sb, script, nil, &found, r.sb.layout().cache); err != nil {
+		return fmt.Errorf("build cache: %w", err)
+	}
+	if found.Len() > 0 {
+		say(r.req.Out, "Fetching deployment cache")
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package builder
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/client"
+)
+
+// engine returns a client of the engine of this machine, or skips.
+func engine(t testing.TB) *client.Client {
+	t.Helper()
+	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = api.Close() })
+	if _, err := api.Ping(t.Context()); err != nil {
+		t.Skipf("no Docker engine answers: %v", err)
+	}
+	return api
+}
+
+// ownStacks makes images in a namespace of its own and removes image when the test ends.
+func ownStacks(t *testing.T) (s *Stacks, forget func(image string)) {
+	t.Helper()
+	s = &Stacks{Docker: engine(t), Namespace: fmt.Sprintf("boathook-test-%d", time.Now().UnixNano())}
+	return s, func(image string) {
+		t.Cleanup(func() {
+			if err := removeImage(context.Background(), s.Docker, image); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// checkSystem runs what every stack image must be able to do.
+const checkSystem = `set -e
+[ "$(id -u)" = 1000 ]
+for dir in /app /build /cache /tmp; do echo written > $dir/file; done
+[ "$HOME" = /app ]
+/usr/bin/env bash -c 'mkdir -p /tmp/a && cd /tmp/a && touch f && tar -cf - f | tar -tf - | grep -q f'
+sleep 0; ls / | sort | head -1 | tr a-z A-Z`
+
+func TestEnsureTiny(t *testing.T) {
+	for name, programs := range map[string]func(context.Context) (*rootFS, error){
+		"debian packages": debianStatics, "host programs": hostPrograms,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, forget := ownStacks(t)
+			ref, err := s.makeTiny(t.Context(), programs)
+			if err != nil {
+				t.Skipf("not possible on this machine: %v", err)
+			}
+			forget(ref)
+			out, err := exec.CommandContext(t.Context(), "docker", "run", "--rm", "--network=none", "--user=1000:1000", ref, "/bin/bash", "-c", checkSystem).CombinedOutput()
+			if err != nil || strings.TrimSpace(string(out)) != "APP" {
+				t.Errorf("%v\n%s", err, out)
+			}
+			var said bytes.Buffer
+			again, err := s.EnsureTiny(t.Context(), &said)
+			if err != nil || again != ref || said.Len() > 0 {
+				t.Errorf("again: %q, %v, saying %q; want %q in silence", again, err, said.String(), ref)
+			}
+		})
+	}
+}
+
+func TestEnsureTakesWhatIsThere(t *testing.T) {
+	s, forget := ownStacks(t)
+	tiny, err := s.EnsureTiny(t.Context(), t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	forget(tiny)
+	s.Images = []string{"127.0.0.1:1/absent:1", tiny}
+	var said bytes.Buffer
+	if got, err := s.Ensure(t.Context(), &said); err != nil || got != tiny || said.Len() > 0 {
+		t.Errorf("Ensure = %q, %v, saying %q; want %q in silence", got, err, said.String(), tiny)
+	}
+}
+
+// refuse is a step that does not work.
+func refuse(why string) func(context.Context, io.Writer) (string, error) {
+	return func(context.Context, io.Writer) (string, error) { return "", errors.New(why) }
+}
+
+func TestStacksTellWhyTheyGoOn(t *testing.T) {
+	var s Stacks
+	var said bytes.Buffer
+	image, err := s.first(t.Context(), &said, []stackStep{
+		{try: "Trying one", run: refuse("one is closed")},
+		{try: "Trying two", run: refuse("two is closed")},
+	})
+	if image != "" || err == nil || err.Error() != "one is closed; two is closed" {
+		t.Errorf("first = %q, %v", image, err)
+	}
+	want := "-----> Trying one\n       That did not work: one is closed\n-----> Trying two\n       That did not work: two is closed\n"
+	if said.String() != want {
+		t.Errorf("said %q, want %q", said.String(), want)
+	}
+}

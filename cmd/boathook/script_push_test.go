@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// cmdPush starts git push in the background, in a process group of its own as a terminal would: push NAME DIR ARGS. Its
+// output goes to the file NAME.out.
+func cmdPush(ts *testscript.TestScript, neg bool, args []string) {
+	out, err := os.Create(ts.MkAbs(args[0] + ".out"))
+	ts.Check(err)
+	defer out.Close()
+	cmd := exec.Command("git", append([]string{"-C", ts.MkAbs(args[1]), "push"}, args[2:]...)...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	for _, name := range []string{"PATH", "HOME", "GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "LC_ALL"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	ts.Check(cmd.Start())
+	sceneOf(ts).pushes[args[0]] = cmd
+	ts.Defer(func() {
+		if running := sceneOf(ts).pushes[args[0]]; running != nil {
+			_ = syscall.Kill(-running.Process.Pid, syscall.SIGKILL) // the scene has failed already
+			_ = running.Wait()
+		}
+	})
+}
+
+// cmdKillPush interrupts git and the ssh below it, as Ctrl-C does: kill-push NAME.
+func cmdKillPush(ts *testscript.TestScript, neg bool, args []string) {
+	cmd := takePush(ts, args[0])
+	ts.Check(syscall.Kill(-cmd.Process.Pid, syscall.SIGINT))
+	if cmd.Wait() == nil {
+		ts.Fatalf("the push ended well before it was interrupted")
+	}
+}
+
+// cmdWaitPush waits for a push and fails, or with ! does not, where git did: wait-push NAME.
+func cmdWaitPush(ts *testscript.TestScript, neg bool, args []string) {
+	err := takePush(ts, args[0]).Wait()
+	ts.Logf("%s", ts.ReadFile(args[0]+".out"))
+	if (err != nil) != neg {
+		ts.Fatalf("git push: %v", err)
+	}
+}
+
+func takePush(ts *testscript.TestScript, name string) *exec.Cmd {
+	cmd := sceneOf(ts).pushes[name]
+	if cmd == nil {
+		ts.Fatalf("no push %s runs", name)
+	}
+	delete(sceneOf(ts).pushes, name)
+	return cmd
+}
+
+// said tells whether a background push has printed a text: said NAME TEXT.
+func said(ts *testscript.TestScript, args []string) bool {
+	return strings.Contains(ts.ReadFile(args[0]+".out"), args[1])
+}
+
+// deployed tells whether the newest deployment of my-app has a status: deployed STATUS.
+func deployed(ts *testscript.TestScript, args []string) bool {
+	newest, err := sceneOf(ts).server.store.Deployments(context.Background(), "my-app", 1)
+	ts.Check(err)
+	return len(newest) == 1 && string(newest[0].Status) == args[0]
+}
+
+// predicate makes a command of a question.
+func predicate(holds func(*testscript.TestScript, []string) bool) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if holds(ts, args) == neg {
+			ts.Fatalf("%v: not so", args)
+		}
+	}
+}
+
+// cmdAwait asks until it is so: await said …, await deployed …, await PROGRAM ARGS.
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	ask := func() bool { return ts.Exec(args[0], args[1:]...) == nil }
+	switch args[0] {
+	case "said":
+		ask = func() bool { return said(ts, args[1:]) }
+	case "deployed":
+		ask = func() bool { return deployed(ts, args[1:]) }
+	}
+	for deadline := time.Now().Add(time.Minute); !ask(); time.Sleep(30 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%v has not come true", args)
+		}
+	}
+}
+
+// cmdGitDaemon serves the scene's directory by git's own protocol on loopback and sets GIT_URL: gitdaemon DIR.
+func cmdGitDaemon(ts *testscript.TestScript, neg bool, args []string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	ts.Check(err)
+	ts.Check(listener.Close())
+	cmd := exec.Command("git", "daemon", "--export-all", "--listen=127.0.0.1", "--port="+port, "--base-path="+ts.MkAbs("."), filepath.Clean(ts.MkAbs(args[0])))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		_ = cmd.Wait() // ends by our signal
+	})
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			ts.Check(conn.Close())
+			break
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("git daemon does not answer: %v", err)
+		}
+	}
+	ts.Setenv("GIT_URL", "git://127.0.0.1:"+port)
+}

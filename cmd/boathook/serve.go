@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"boathook/builder"
+	"boathook/receive"
+	"boathook/receive/apps"
+	"boathook/receive/command"
+	"boathook/receive/deploy"
+	"boathook/receive/gitpack"
+	"boathook/receive/state"
+	"boathook/router"
+	"boathook/runner"
+)
+
+// serve is `boathook serve`: everything in one process until ctx ends.
+func serve(ctx context.Context, args []string, stderr io.Writer) int {
+	cfg, err := parseConfig(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "boathook:", err)
+		return 2
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.logLevel)); err != nil {
+		fmt.Fprintf(stderr, "boathook: -log-level %q: choose debug, info, warn or error\n", cfg.logLevel)
+		return 2
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	s, err := open(ctx, cfg, log)
+	if err != nil {
+		fmt.Fprintln(stderr, "boathook:", err)
+		return 1
+	}
+	s.announce(ctx)
+	if err := s.run(ctx); err != nil {
+		fmt.Fprintln(stderr, "boathook:", err)
+		return 1
+	}
+	return 0
+}
+
+// server is a whole boathook: open makes it ready, run serves until its context ends, and then closes it.
+type server struct {
+	cfg     *config
+	log     *slog.Logger
+	appsURL *url.URL
+
+	store    *state.Store
+	repos    *gitpack.Repos
+	engine   runner.Engine
+	builder  builder.Builder
+	router   *router.Router
+	deployer *deploy.Deployer
+	apps     *apps.Service
+	ssh      *receive.Server
+
+	sshListener, httpListener, adminListener net.Listener
+
+	closers []func() error // in the order in which they were opened
+}
+
+// open wires everything together, brings the engine in step with the store, and listens. On an error nothing stays open.
+func open(ctx context.Context, cfg *config, log *slog.Logger) (_ *server, err error) {
+	s := &server{cfg: cfg, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		s.openData, s.listen, s.openEngine, s.openDeployer, s.openDoors,
+	} {
+		if err := step(ctx); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// openData opens what lies in the data directory.
+func (s *server) openData(ctx context.Context) error {
+	if err := os.MkdirAll(s.cfg.data, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w; choose another with -data", err)
+	}
+	store, err := state.Open(ctx, filepath.Join(s.cfg.data, "boathook.db"))
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	s.store = store
+	s.onClose(store.Close)
+
+	s.repos, err = gitpack.Open(gitpack.Config{
+		Dir: filepath.Join(s.cfg.data, "repositories"), Log: s.log, Version: version(),
+		Limits: gitpack.Limits{InputSize: int64(s.cfg.packSize)},
+	})
+	if err != nil {
+		return fmt.Errorf("repositories: %w", err)
+	}
+	return s.repos.Sweep(ctx)
+}
+
+// listen takes the ports early: a second boathook must not touch what the first one runs.
+func (s *server) listen(context.Context) (err error) {
+	if s.adminListener, err = receive.ListenAdmin(socket(s.cfg.data)); err != nil {
+		return fmt.Errorf("admin socket: %w", err)
+	}
+	s.onClose(ignoreClosed(s.adminListener.Close))
+	if s.sshListener, err = net.Listen("tcp", s.cfg.sshAddr); err != nil {
+		return fmt.Errorf("-ssh-addr: %w", err)
+	}
+	s.onClose(ignoreClosed(s.sshListener.Close))
+	if s.httpListener, err = net.Listen("tcp", s.cfg.httpAddr); err != nil {
+		return fmt.Errorf("-http-addr: %w", err)
+	}
+	s.onClose(ignoreClosed(s.httpListener.Close))
+	s.appsURL, err = s.cfg.apps(s.httpListener.Addr())
+	return err
+}
+
+// openDeployer makes the deployer and lets it recover what an earlier boathook left.
+func (s *server) openDeployer(ctx context.Context) error {
+	s.router = router.New(router.Config{Log: s.log})
+	s.onClose(s.router.Close)
+	s.deployer = deploy.New(deploy.Config{
+		Store: s.store, Builder: s.builder, Engine: s.engine, Router: s.router, Refs: s.repos,
+		AppsURL: s.appsURL, Region: s.cfg.region, Limits: s.cfg.deploy, Log: s.log,
+	})
+	s.onClose(func() error { s.deployer.Close(); return nil })
+	return s.deployer.Recover(ctx)
+}
+
+// openDoors makes the SSH server and the commands behind it.
+func (s *server) openDoors(context.Context) (err error) {
+	s.apps = apps.New(apps.Config{
+		Store: s.store, Runtime: s.deployer, Repositories: s.repos, Log: s.log,
+	})
+	s.ssh, err = receive.New(receive.Config{
+		HostKeyDir: filepath.Join(s.cfg.data, "host-keys"), Keys: keys{s.store}, Log: s.log, Version: version(),
+		Sessions:       &sessions{store: s.store, log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands()},
+		MaxConnections: s.cfg.sshConnections, MaxConnectionsPerIP: s.cfg.sshPerIP, Idle: s.cfg.sshIdle,
+	})
+	return err
+}
+
+// run serves until ctx ends or a listener fails, then closes everything: deployments under way are aborted, retirements
+// finished, apps go on running.
+func (s *server) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	web := router.Server(s.router, router.Config{Log: s.log})
+	var serving sync.WaitGroup
+	start := func(what string, serve func() error) {
+		serving.Go(func() {
+			if err := serve(); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	start("ssh", func() error { return s.ssh.Serve(ctx, s.sshListener) })
+	start("admin socket", func() error { return s.ssh.ServeAdmin(ctx, s.adminListener) })
+	start("http", func() error { return web.Serve(s.httpListener) })
+
+	<-ctx.Done()
+	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer stop()
+	s.deployer.Interrupt()
+	err := errors.Join(s.ssh.Shutdown(grace), shutdown(grace, web))
+	serving.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return errors.Join(err, s.close())
+}
+
+// shutdown lets requests finish for as long as grace lasts, then cuts them off.
+func shutdown(grace context.Context, web *http.Server) error {
+	if err := web.Shutdown(grace); err != nil {
+		return web.Close()
+	}
+	return nil
+}
+
+func (s *server) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *server) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(closeIt func() error) func() error {
+	return func() error {
+		if err := closeIt(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}
+
+// announce says where the server is, and how the first user comes in while there is none.
+func (s *server) announce(ctx context.Context) {
+	s.log.Info("boathook serves", "version", version(), "ssh", s.sshListener.Addr().String(), "http", s.httpListener.Addr().String(),
+		"apps", s.appsURL.String(), "engine", s.engine.Name(), "data", s.cfg.data)
+	if users, err := s.store.Users(ctx); err == nil && len(users) == 0 {
+		s.log.Info("there is no user yet: run 'boathook users-add --admin NAME', then 'boathook keys-add --user NAME KEYNAME < ~/.ssh/id_ed25519.pub'")
+	}
+}

@@ -1,0 +1,91 @@
+// Command app is the fixture of the end-to-end scripts: each mode is a way in which an app behaves.
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	mode := append(os.Args[1:], "")[0]
+	switch mode {
+	case "web":
+		serve()
+	case "worker": // lives until SIGTERM
+		fmt.Println("worker started")
+		wait()
+	case "deaf": // lives, but never listens
+		fmt.Println("not listening")
+		wait()
+	case "crash":
+		fmt.Println("cannot connect to the database")
+		os.Exit(3)
+	case "env": // prints its environment, a variable a line
+		env := os.Environ()
+		slices.Sort(env)
+		fmt.Println(strings.Join(env, "\n"))
+	case "env-sums":
+		fmt.Print(sums())
+	case "hang": // a hook that never ends
+		fmt.Println("hanging")
+		wait()
+	case "wait-for": // prints, then waits until the web side has been told to go on
+		fmt.Println("first line")
+		for {
+			if _, err := os.Stat(os.Args[2]); err == nil {
+				fmt.Println("second line")
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	default:
+		log.Fatalf("unknown mode %q", mode)
+	}
+}
+
+// sums is the environment with a digest in place of each value, so that a transcript can be compared that masks values.
+func sums() string {
+	var b strings.Builder
+	env := os.Environ()
+	slices.Sort(env)
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		fmt.Fprintf(&b, "SUM %s %x\n", name, sha256.Sum256([]byte(value)))
+	}
+	return b.String()
+}
+
+func wait() {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	<-stop
+}
+
+func serve() {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		text, err := os.ReadFile("VERSION")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Write(text)
+	})
+	http.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) {
+		env := os.Environ()
+		slices.Sort(env)
+		fmt.Fprintln(w, strings.Join(env, "\n"))
+	})
+	http.HandleFunc("/env-sums", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, sums()) })
+	http.HandleFunc("/file/", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, strings.TrimPrefix(r.URL.Path, "/file/"))
+	})
+	log.Fatal(http.ListenAndServe(":"+os.Getenv("PORT"), nil))
+}

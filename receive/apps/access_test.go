@@ -1,0 +1,164 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+)
+
+// answer is what a caller gets.
+type answer string
+
+const (
+	yes    answer = "yes"
+	denied answer = "denied"      // sees the app, may not do this
+	noApp  answer = "no such app" // may not even see it
+)
+
+func answerOf(t *testing.T, err error) answer {
+	t.Helper()
+	switch {
+	case err == nil:
+		return yes
+	case errors.Is(err, ErrNoApp):
+		return noApp
+	case errors.Is(err, ErrDenied):
+		return denied
+	}
+	t.Errorf("another error: %v", err)
+	return ""
+}
+
+// operations is every operation on an app, each with the answers for a limited and a full collaborator. Owner, administrator and
+// operator may do all of them, a stranger none.
+var operations = []struct {
+	name            string
+	limited, member answer
+	do              func(ctx context.Context, s *Service, c Caller, app string) error
+}{
+	{"ps", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, _, err := s.Processes(ctx, c, app)
+		return err
+	}},
+	{"deployments", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Deployments(ctx, c, app, 0)
+		return err
+	}},
+	{"deployment log", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.DeploymentLog(ctx, c, app, 0, io.Discard)
+	}},
+	{"logs", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.Logs(ctx, c, app, LogOptions{}, io.Discard)
+	}},
+	{"collaborators", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Collaborators(ctx, c, app)
+		return err
+	}},
+	{"deploy", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.MayDeploy(ctx, c, app)
+	}},
+	{"variables", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Variables(ctx, c, app)
+		return err
+	}},
+	{"set variables", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.SetVariables(ctx, c, app, map[string]string{"A": "1"})
+	}},
+	{"unset variables", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.UnsetVariables(ctx, c, app, "SET")
+	}},
+	{"scale", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Scale(ctx, c, app, []Change{{Type: "web", Amount: 2}})
+		return err
+	}},
+	{"add collaborator", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.AddCollaborator(ctx, c, app, "steve", Collaborator)
+	}},
+	{"remove collaborator", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.RemoveCollaborator(ctx, c, app, "lily")
+	}},
+	{"may destroy", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.MayDestroy(ctx, c, app)
+	}},
+	{"destroy", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.Destroy(ctx, c, app, app)
+	}},
+}
+
+func TestPermissions(t *testing.T) {
+	for _, op := range operations {
+		t.Run(op.name, func(t *testing.T) {
+			for _, test := range []struct {
+				caller Caller
+				want   answer
+			}{
+				{operator, yes}, {adam, yes}, {olga, yes}, {colin, op.member}, {lily, op.limited}, {steve, noApp}, {Caller{}, noApp},
+			} {
+				w := newWorld(t)
+				w.must(w.store.SetVariables(t.Context(), "my-app", map[string]string{"SET": "x"}))
+				if got := answerOf(t, op.do(t.Context(), w.Service, test.caller, "my-app")); got != test.want {
+					t.Errorf("%+v gets %q, want %q", test.caller, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+// Nobody learns from an answer whether an app of a name exists.
+func TestForbiddenAnswersLikeUnknown(t *testing.T) {
+	w := newWorld(t)
+	for _, op := range operations {
+		forbidden, unknown := op.do(t.Context(), w.Service, steve, "my-app"), op.do(t.Context(), w.Service, steve, "no-such-app")
+		if forbidden == nil || unknown == nil || forbidden.Error() != unknown.Error() {
+			t.Errorf("%s: forbidden %v, unknown %v", op.name, forbidden, unknown)
+		}
+	}
+}
+
+// What concerns users, others' things included, is for operator and administrator.
+func TestPermissionsToManageUsers(t *testing.T) {
+	for _, op := range []struct {
+		name string
+		do   func(ctx context.Context, s *Service, c Caller) error
+	}{
+		{"users", func(ctx context.Context, s *Service, c Caller) error { _, err := s.Users(ctx, c); return err }},
+		{"add", func(ctx context.Context, s *Service, c Caller) error { return s.AddUser(ctx, c, "eve", true) }},
+		{"remove", func(ctx context.Context, s *Service, c Caller) error { return s.RemoveUser(ctx, c, "lily") }},
+		{"create for another", func(ctx context.Context, s *Service, c Caller) error {
+			_, err := s.Create(ctx, c, "other-app", "lily")
+			return err
+		}},
+		{"keys of another", func(ctx context.Context, s *Service, c Caller) error { _, err := s.Keys(ctx, c, "lily"); return err }},
+		{"add a key to another", func(ctx context.Context, s *Service, c Caller) error {
+			_, err := s.AddKey(ctx, c, "lily", "laptop", newKey(t))
+			return err
+		}},
+	} {
+		t.Run(op.name, func(t *testing.T) {
+			for _, test := range []struct {
+				caller Caller
+				want   answer
+			}{{operator, yes}, {adam, yes}, {olga, denied}, {colin, denied}, {steve, denied}, {Caller{}, denied}} {
+				w := newWorld(t)
+				if got := answerOf(t, op.do(t.Context(), w.Service, test.caller)); got != test.want {
+					t.Errorf("%+v gets %q, want %q", test.caller, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+func TestListShowsWhatIsVisible(t *testing.T) {
+	w := newWorld(t)
+	for _, test := range []struct {
+		caller Caller
+		want   int
+	}{{operator, 1}, {adam, 1}, {olga, 1}, {colin, 1}, {lily, 1}, {steve, 0}, {Caller{}, 0}} {
+		all, err := w.List(t.Context(), test.caller)
+		w.must(err)
+		if len(all) != test.want {
+			t.Errorf("%+v sees %d apps, want %d", test.caller, len(all), test.want)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"boathook/receive/state"
+)
+
+var appName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// CheckName tells what is wrong with the name of an app.
+func CheckName(name string) error {
+	if len(name) < 6 || len(name) > 48 || !appName.MatchString(name) {
+		return fmt.Errorf("%q cannot name an app: use 6 to 48 lower-case letters, digits and single hyphens, none at an end", name)
+	}
+	return nil
+}
+
+// Create makes an app of owner's; "" is the caller, or for the operator the only user.
+func (s *Service) Create(ctx context.Context, c Caller, name, owner string) (state.App, error) {
+	if err := CheckName(name); err != nil {
+		return state.App{}, err
+	}
+	owner, err := s.person(ctx, c, owner, "create")
+	if err != nil {
+		return state.App{}, err
+	}
+	app, err := s.cfg.Store.CreateApp(ctx, name, owner)
+	if errors.Is(err, state.ErrExists) {
+		return app, s.audit(ctx, c, name, "create", fmt.Errorf("the name %s is taken: choose another", name))
+	}
+	if err != nil {
+		return app, err
+	}
+	if err := s.cfg.Repositories.Create(ctx, name); err != nil {
+		err = errors.Join(err, s.cfg.Store.DeleteApp(context.WithoutCancel(ctx), name))
+		return state.App{}, fmt.Errorf("repository: %w", err)
+	}
+	return app, s.audit(ctx, c, name, "create", nil)
+}
+
+// List returns the apps that the caller may see.
+func (s *Service) List(ctx context.Context, c Caller) ([]state.App, error) {
+	all, err := s.cfg.Store.Apps(ctx)
+	var seen []state.App
+	for _, app := range all {
+		has, err := s.level(ctx, c, app)
+		if err != nil {
+			return nil, err
+		}
+		if has > none {
+			seen = append(seen, app)
+		}
+	}
+	return seen, err
+}
+
+// Destroy removes an app with all it has. confirm is its name once more.
+func (s *Service) Destroy(ctx context.Context, c Caller, name, confirm string) error {
+	if _, err := s.app(ctx, c, name, "destroy", owner); err != nil {
+		return err
+	}
+	if confirm != name {
+		return fmt.Errorf("%s was not destroyed: confirm with its name, or use --force", name)
+	}
+	// The record goes last, so that what was interrupted can be asked for again.
+	if err := s.cfg.Runtime.Destroy(ctx, name); err != nil {
+		return err
+	}
+	if err := s.cfg.Repositories.Remove(ctx, name); err != nil {
+		return err
+	}
+	if err := s.cfg.Store.DeleteApp(ctx, name); err != nil {
+		return err
+	}
+	return s.audit(ctx, c, name, "destroy", nil)
+}

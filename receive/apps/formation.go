@@ -1,0 +1,166 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"boathook/receive/state"
+)
+
+const maxAmount = 100 // containers of one type
+
+var (
+	typeName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,24}$`) // as in a Procfile
+	sizes    = []string{"S", "M", "L", "XL", "2XL", "3XL"}
+)
+
+// Change is one wish of a scale.
+type Change struct {
+	Type     string
+	Amount   int
+	Relative bool   // Amount is added to what there is
+	Size     string // "" as it is
+}
+
+// Processes returns the app's formation and its containers.
+func (s *Service) Processes(ctx context.Context, c Caller, app string) ([]state.ProcessType, []Container, error) {
+	if _, err := s.app(ctx, c, app, "ps", limited); err != nil {
+		return nil, nil, err
+	}
+	formation, err := s.cfg.Store.Formation(ctx, app)
+	if err != nil {
+		return nil, nil, err
+	}
+	containers, err := s.cfg.Runtime.Instances(ctx, app)
+	return formation, containers, err
+}
+
+// Scale changes the formation, and the containers if there is a release.
+func (s *Service) Scale(ctx context.Context, c Caller, name string, changes []Change) ([]state.ProcessType, error) {
+	app, err := s.app(ctx, c, name, "scale", member)
+	if err != nil {
+		return nil, err
+	}
+	formation, err := s.cfg.Store.Formation(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var known []string // nil before the first release: any type may come
+	if app.Live != 0 {
+		release, err := s.cfg.Store.Release(ctx, app.Live)
+		if err != nil {
+			return nil, err
+		}
+		known = slices.Sorted(maps.Keys(release.Types))
+		known = slices.DeleteFunc(known, isHook)
+	}
+	for _, change := range changes {
+		if formation, err = change.apply(formation, known, app.Live != 0); err != nil {
+			return nil, err
+		}
+	}
+	if app.Live == 0 {
+		err = s.cfg.Store.SetFormation(ctx, name, formation)
+	} else {
+		err = s.cfg.Runtime.Scale(ctx, name, formation)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return formation, s.audit(ctx, c, name, "scale", nil)
+}
+
+func isHook(processType string) bool { return processType == "postdeploy" || processType == "release" }
+
+func (c Change) apply(formation []state.ProcessType, known []string, released bool) ([]state.ProcessType, error) {
+	if isHook(c.Type) {
+		return nil, fmt.Errorf("%s is a hook and runs by itself: it cannot be scaled", c.Type)
+	}
+	if !typeName.MatchString(c.Type) {
+		return nil, fmt.Errorf("%q cannot name a process type: use up to 24 letters, digits, '-' and '_'", c.Type)
+	}
+	if released && !slices.Contains(known, c.Type) {
+		return nil, fmt.Errorf("there is no process type %q: the app has %s", c.Type, strings.Join(known, ", "))
+	}
+	at := slices.IndexFunc(formation, func(p state.ProcessType) bool { return p.Name == c.Type })
+	if at < 0 {
+		formation = append(formation, state.ProcessType{Name: c.Type, Size: "M"})
+		at = len(formation) - 1
+	}
+	p := &formation[at]
+	if c.Relative {
+		p.Amount += c.Amount
+	} else {
+		p.Amount = c.Amount
+	}
+	if p.Amount < 0 || p.Amount > maxAmount {
+		return nil, fmt.Errorf("%s cannot have %d containers: choose 0 to %d", c.Type, p.Amount, maxAmount)
+	}
+	if c.Size != "" {
+		if !slices.Contains(sizes, c.Size) {
+			return nil, fmt.Errorf("%q is not a size: choose S, M, L, XL, 2XL or 3XL", c.Size)
+		}
+		p.Size = c.Size
+	}
+	return formation, nil
+}
+
+// Logs writes the output of the app's containers to w.
+func (s *Service) Logs(ctx context.Context, c Caller, app string, opt LogOptions, w io.Writer) error {
+	if _, err := s.app(ctx, c, app, "logs", limited); err != nil {
+		return err
+	}
+	return s.cfg.Runtime.Logs(ctx, app, opt, w)
+}
+
+// Deployments returns the app's deployments, newest first; limit 0 is all.
+func (s *Service) Deployments(ctx context.Context, c Caller, app string, limit int) ([]state.Deployment, error) {
+	if _, err := s.app(ctx, c, app, "deployments", limited); err != nil {
+		return nil, err
+	}
+	return s.cfg.Store.Deployments(ctx, app, limit)
+}
+
+// Deployment returns one deployment with its transitions and phases; id 0 is the newest.
+func (s *Service) Deployment(ctx context.Context, c Caller, app string, id int64) (state.Deployment, error) {
+	if _, err := s.app(ctx, c, app, "deployment", limited); err != nil {
+		return state.Deployment{}, err
+	}
+	return s.deployment(ctx, app, id)
+}
+
+// DeploymentLog writes what the pusher saw; id 0 is the newest deployment.
+func (s *Service) DeploymentLog(ctx context.Context, c Caller, app string, id int64, w io.Writer) error {
+	if _, err := s.app(ctx, c, app, "deployment-logs", limited); err != nil {
+		return err
+	}
+	d, err := s.deployment(ctx, app, id)
+	if err != nil {
+		return err
+	}
+	return s.cfg.Store.WriteLog(ctx, d.ID, w)
+}
+
+func (s *Service) deployment(ctx context.Context, app string, id int64) (state.Deployment, error) {
+	if id == 0 {
+		newest, err := s.cfg.Store.Deployments(ctx, app, 1)
+		if err != nil {
+			return state.Deployment{}, err
+		}
+		if len(newest) == 0 {
+			return state.Deployment{}, fmt.Errorf("%s has no deployment yet: 'git push scalingo master' makes the first", app)
+		}
+		id = newest[0].ID
+	}
+	d, err := s.cfg.Store.Deployment(ctx, id)
+	if errors.Is(err, state.ErrNotFound) || err == nil && d.App != app {
+		return d, fmt.Errorf("%s has no deployment %d: 'deployments %s' lists them", app, id, app)
+	}
+	return d, err
+}

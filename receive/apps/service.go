@@ -1,0 +1,96 @@
+// Package apps is every operation that a caller may ask for. Permission is checked here and nowhere else, and every
+// denial is logged and audited.
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"boathook/receive/state"
+)
+
+// Caller is who asks.
+type Caller struct {
+	User        string
+	Admin       bool // every app, and users
+	Operator    bool // came by the local admin socket: may everything
+	Fingerprint string
+	Remote      string
+}
+
+// Container is a running container of an app.
+type Container struct {
+	Name, State, Command, Size string
+	Since                      time.Time
+}
+
+// LogOptions chooses from an app's output.
+type LogOptions struct {
+	Lines  int    // the last so many of each container, 0 all
+	Follow bool   // until ctx ends
+	Filter string // container or process type, "" all
+}
+
+// Runtime is what apps runs on.
+type Runtime interface {
+	Instances(ctx context.Context, app string) ([]Container, error)
+	Scale(ctx context.Context, app string, want []state.ProcessType) error
+	Destroy(ctx context.Context, app string) error
+	Logs(ctx context.Context, app string, opt LogOptions, w io.Writer) error
+}
+
+// Repositories holds the apps' git repositories.
+type Repositories interface {
+	Create(ctx context.Context, app string) error
+	Remove(ctx context.Context, app string) error
+}
+
+// Config is what a Service needs; all fields but Log are required.
+type Config struct {
+	Store        *state.Store
+	Runtime      Runtime
+	Repositories Repositories
+	Log          *slog.Logger
+}
+
+// Service carries out operations.
+type Service struct{ cfg Config }
+
+// New returns a service.
+func New(cfg Config) *Service {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{cfg: cfg}
+}
+
+var (
+	// ErrNoApp is the answer for an unknown app and for one that the caller may not see.
+	ErrNoApp = errors.New("there is no such app, or it is not yours: 'apps' lists those you may use")
+	// ErrDenied is wrapped where the caller sees the app but may not do this.
+	ErrDenied = errors.New("you may not do this")
+)
+
+// audit records what came of a request that changes something, or of a denial.
+func (s *Service) audit(ctx context.Context, c Caller, app, action string, result error) error {
+	text := "ok"
+	if result != nil {
+		text = result.Error()
+		s.cfg.Log.Info("request refused", "user", c.User, "fingerprint", c.Fingerprint, "remote", c.Remote, "app", app, "action", action, "err", result)
+	}
+	user := c.User
+	if c.Operator {
+		user = "operator"
+	}
+	err := s.cfg.Store.Audit(context.WithoutCancel(ctx), state.AuditEntry{
+		User: user, Fingerprint: c.Fingerprint, Remote: c.Remote, App: app, Action: action, Result: text,
+	})
+	if err != nil {
+		return errors.Join(result, fmt.Errorf("audit: %w", err))
+	}
+	return result
+}

@@ -1,0 +1,188 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"boathook/receive/state"
+)
+
+// fakeRuntime is what the deployer does, in a map.
+type fakeRuntime struct {
+	store     *state.Store
+	destroyed []string
+	fail      error // of every method
+}
+
+func (r *fakeRuntime) Instances(_ context.Context, app string) ([]Container, error) {
+	return []Container{{Name: "web-1", State: "running"}}, r.fail
+}
+
+func (r *fakeRuntime) Scale(ctx context.Context, app string, want []state.ProcessType) error {
+	return errors.Join(r.fail, r.store.SetFormation(ctx, app, want))
+}
+
+func (r *fakeRuntime) Destroy(_ context.Context, app string) error {
+	r.destroyed = append(r.destroyed, app)
+	return r.fail
+}
+
+func (r *fakeRuntime) Logs(_ context.Context, app string, opt LogOptions, w io.Writer) error {
+	_, err := fmt.Fprintln(w, "[web-1] of", app)
+	return errors.Join(r.fail, err)
+}
+
+// fakeRepositories is the names of those that exist.
+type fakeRepositories struct {
+	exist map[string]bool
+	fail  error
+}
+
+func (r *fakeRepositories) Create(_ context.Context, app string) error {
+	r.exist[app] = r.fail == nil
+	return r.fail
+}
+
+func (r *fakeRepositories) Remove(_ context.Context, app string) error {
+	delete(r.exist, app)
+	return r.fail
+}
+
+// world is a service with one app: my-app of olga's, colin collaborates, lily in a limited way, steve is a stranger and adam
+// an administrator. It was deployed once.
+type world struct {
+	*Service
+	t            *testing.T
+	store        *state.Store
+	runtime      *fakeRuntime
+	repositories *fakeRepositories
+	deployment   int64
+}
+
+var (
+	operator = Caller{Operator: true}
+	adam     = Caller{User: "adam", Admin: true}
+	olga     = Caller{User: "olga"}
+	colin    = Caller{User: "colin"}
+	lily     = Caller{User: "lily"}
+	steve    = Caller{User: "steve", Fingerprint: "SHA256:s", Remote: "192.0.2.1:5"}
+)
+
+// template is the database of a world, which is made once: a transaction is an fsync.
+var template struct {
+	once       sync.Once
+	db         []byte
+	deployment int64
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	template.once.Do(func() {
+		path := filepath.Join(t.TempDir(), "boathook.db")
+		w := openWorld(t, path)
+		w.settle()
+		template.deployment = w.deployment
+		w.must(w.store.Close())
+		var err error
+		template.db, err = os.ReadFile(path)
+		w.must(err)
+	})
+	path := filepath.Join(t.TempDir(), "boathook.db")
+	if err := os.WriteFile(path, template.db, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := openWorld(t, path)
+	w.deployment = template.deployment
+	w.repositories.exist["my-app"] = true
+	return w
+}
+
+func openWorld(t *testing.T, path string) *world {
+	t.Helper()
+	store, err := state.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &world{t: t, store: store, runtime: &fakeRuntime{store: store}, repositories: &fakeRepositories{exist: map[string]bool{}}}
+	w.Service = New(Config{Store: store, Runtime: w.runtime, Repositories: w.repositories})
+	return w
+}
+
+// settle fills an empty world.
+func (w *world) settle() {
+	w.t.Helper()
+	ctx := w.t.Context()
+	for _, c := range []Caller{adam, olga, colin, lily, steve} {
+		w.must(w.AddUser(ctx, operator, c.User, c.Admin))
+	}
+	_, err := w.Create(ctx, olga, "my-app", "")
+	w.must(err)
+	w.must(w.AddCollaborator(ctx, olga, "my-app", "colin", Collaborator))
+	w.must(w.AddCollaborator(ctx, olga, "my-app", "lily", LimitedCollaborator))
+	w.deploy()
+}
+
+// deploy makes a release of my-app with web, worker and a hook go live.
+func (w *world) deploy() {
+	w.t.Helper()
+	ctx := w.t.Context()
+	d, err := w.store.CreateDeployment(ctx, state.Deployment{App: "my-app", Pusher: "olga"})
+	w.must(err)
+	for _, status := range []state.Status{state.Building, state.Pushing, state.Starting} {
+		w.must(w.store.SetStatus(ctx, d.ID, status, ""))
+	}
+	w.must(w.store.AppendLog(ctx, d.ID, []byte("built\n")))
+	w.must(w.store.SaveRelease(ctx, state.Release{Deployment: d.ID, App: "my-app", Types: map[string]string{"web": "run", "worker": "work", "postdeploy": "migrate"}}))
+	w.must(w.store.GoLive(ctx, d.ID, []state.ProcessType{{Name: "web", Amount: 1, Size: "M"}}))
+	w.deployment = d.ID
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// wantText checks that err is a sentence with text in it; "" is no error.
+func wantText(t *testing.T, err error, text string) {
+	t.Helper()
+	if (err == nil) != (text == "") || err != nil && !strings.Contains(err.Error(), text) {
+		t.Errorf("error %v, want %q", err, text)
+	}
+}
+
+func TestDenialsAreAudited(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.Variables(t.Context(), steve, "my-app"); !errors.Is(err, ErrNoApp) {
+		t.Fatalf("error %v", err)
+	}
+	entries, err := w.store.AuditEntries(t.Context(), 1)
+	w.must(err)
+	got := entries[0]
+	if got.User != "steve" || got.Fingerprint != steve.Fingerprint || got.Remote != steve.Remote || got.App != "my-app" || got.Action != "env" || got.Result != ErrNoApp.Error() {
+		t.Errorf("entry %+v", got)
+	}
+}
+
+func TestChangesAreAuditedWithoutValues(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.SetVariables(t.Context(), operator, "my-app", map[string]string{"TOKEN": "a-secret"}))
+	entries, err := w.store.AuditEntries(t.Context(), 1)
+	w.must(err)
+	if got := entries[0]; got.User != "operator" || got.Action != "env-set" || got.Result != "ok" || strings.Contains(fmt.Sprint(got), "a-secret") {
+		t.Errorf("entry %+v", got)
+	}
+}

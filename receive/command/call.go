@@ -1,0 +1,152 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"boathook/receive/apps"
+)
+
+// Call is one use of a command. Args starts with the command's name.
+type Call struct {
+	Args           []string
+	Caller         apps.Caller
+	Service        *apps.Service
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+
+	json bool
+}
+
+// flags is an empty set of flags.
+func (c *Call) flags() *flag.FlagSet {
+	f := flag.NewFlagSet("", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	return f
+}
+
+// listFlags is the flags of a command that lists something.
+func (c *Call) listFlags() *flag.FlagSet {
+	f := c.flags()
+	f.BoolVar(&c.json, "json", false, "")
+	return f
+}
+
+// parse reads flags, before and after the arguments, and returns the arguments; "--" ends the flags. least and most bound how
+// many there are (most < 0: no bound).
+func (c *Call) parse(f *flag.FlagSet, least, most int) ([]string, error) {
+	args, err := c.words(f)
+	if err != nil {
+		return nil, err
+	}
+	return args, count(args, least, most)
+}
+
+func (c *Call) words(f *flag.FlagSet) ([]string, error) {
+	var args []string
+	for rest := c.Args; ; {
+		if err := f.Parse(rest); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
+			return nil, usage{err}
+		}
+		used := len(rest) - f.NArg()
+		if f.NArg() == 0 || used > 0 && rest[used-1] == "--" {
+			return append(args, f.Args()...), nil
+		}
+		args, rest = append(args, f.Arg(0)), f.Args()[1:]
+	}
+}
+
+func count(args []string, least, most int) error {
+	if len(args) < least {
+		return usagef("an argument is missing")
+	}
+	if most >= 0 && len(args) > most {
+		return usagef("%q is one argument too many", args[most])
+	}
+	return nil
+}
+
+// app is parse for a command about an app, given as --app, -a or the first argument; least and most bound the others.
+func (c *Call) app(f *flag.FlagSet, least, most int) (string, []string, error) {
+	var name string
+	f.StringVar(&name, "app", "", "")
+	f.StringVar(&name, "a", "", "")
+	args, err := c.words(f)
+	if err != nil {
+		return "", nil, err
+	}
+	if name == "" {
+		if len(args) == 0 {
+			return "", nil, usagef("which app?")
+		}
+		name, args = args[0], args[1:]
+	}
+	return name, args, count(args, least, most)
+}
+
+// input reads standard input to its end. More than limit bytes are refused, not cut.
+func (c *Call) input(limit int) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(c.Stdin, int64(limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	if len(text) > limit {
+		return nil, fmt.Errorf("standard input is too long: at most %d bytes are read", limit)
+	}
+	return text, nil
+}
+
+func (c *Call) printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(c.Stdout, format, args...)
+	return err
+}
+
+func (c *Call) printJSON(v any) error { return json.NewEncoder(c.Stdout).Encode(v) }
+
+// printList writes all as one JSON array, or as a table: a header of words and the cells of each.
+func printList[T any](c *Call, all []T, header string, cells func(T) []string) error {
+	if c.json {
+		return c.printJSON(append([]T{}, all...)) // [] and not null for none
+	}
+	w := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
+	lines := [][]string{strings.Fields(header)}
+	for _, v := range all {
+		lines = append(lines, cells(v))
+	}
+	for _, line := range lines {
+		for i := range line {
+			line[i] = printable(line[i])
+		}
+		if _, err := fmt.Fprintln(w, strings.Join(line, "\t")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// printable keeps what somebody else wrote, a command line for one, from driving the reader's terminal.
+func printable(cell string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, cell)
+}
+
+// when is a time as tables show it, UTC.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.DateTime)
+}

@@ -1,0 +1,15 @@
+package command
+
+// Commands returns the table, in the order in which help lists it. Each entry is a file of this package.
+func Commands() Table {
+	t := Table{
+		createApp(), listApps(), destroyApp(),
+		listKeys(), addKey(), removeKey(),
+		listUsers(), addUser(), removeUser(),
+		listVariables(), getVariable(), setVariables(), unsetVariables(),
+		listContainers(), scale(),
+		listDeployments(), deploymentLog(), appLogs(),
+		listCollaborators(), addCollaborator(), removeCollaborator(),
+	}
+	return append(t, help(t))
+}

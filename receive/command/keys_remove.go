@@ -1,0 +1,13 @@
+package command
+
+import "context"
+
+func removeKey() Command {
+	return Command{Name: "keys-remove", Usage: "NAME|FINGERPRINT [--user USER]", Summary: "remove a key", Run: func(ctx context.Context, c *Call) error {
+		user, args, err := c.user(c.flags(), 1)
+		if err != nil {
+			return err
+		}
+		return c.Service.RemoveKey(ctx, c.Caller, user, args[0])
+	}}
+}

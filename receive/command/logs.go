@@ -1,0 +1,21 @@
+package command
+
+import (
+	"context"
+
+	"boathook/receive/apps"
+)
+
+func appLogs() Command {
+	return Command{Name: "logs", Usage: "APP [-f] [-n N] [--filter NAME]", Summary: "show the last N lines (100; 0: all) of each container, or of the one or the type NAME; -f follows", Run: func(ctx context.Context, c *Call) error {
+		f := c.flags()
+		follow := f.Bool("f", false, "")
+		lines := f.Uint("n", 100, "")
+		filter := f.String("filter", "", "")
+		app, _, err := c.app(f, 0, 0)
+		if err != nil {
+			return err
+		}
+		return c.Service.Logs(ctx, c.Caller, app, apps.LogOptions{Lines: int(*lines), Follow: *follow, Filter: *filter}, c.Stdout)
+	}}
+}

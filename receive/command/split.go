@@ -1,0 +1,79 @@
+package command
+
+import (
+	"errors"
+	"strings"
+
+	"mvdan.cc/sh/v3/expand"
+)
+
+// Split splits a command line into words as a POSIX shell quotes them, with $'…' too. Nothing is expanded: $VAR, globs and
+// operators are ordinary characters.
+func Split(line string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	open := false
+	for i := 0; i < len(line); i++ {
+		switch b := line[i]; {
+		case b == ' ' || b == '\t' || b == '\n' || b == '\r':
+			if open {
+				words = append(words, word.String())
+				word.Reset()
+				open = false
+			}
+			continue
+		case b == '\\':
+			i++
+			if i == len(line) {
+				return nil, errors.New("the command ends in a backslash: put the argument in quotes")
+			}
+			if line[i] == '\n' { // the line goes on
+				continue
+			}
+			word.WriteByte(line[i])
+		case b == '\'' || b == '"' || b == '$' && strings.HasPrefix(line[i+1:], "'"):
+			text, n, err := quoted(line[i:])
+			if err != nil {
+				return nil, err
+			}
+			word.WriteString(text)
+			i += n - 1
+		default:
+			word.WriteByte(b)
+		}
+		open = true
+	}
+	if open {
+		words = append(words, word.String())
+	}
+	return words, nil
+}
+
+// quoted reads a quotation at the start of s and returns its text and its length.
+func quoted(s string) (string, int, error) {
+	start, end := 1, s[0]
+	if end == '$' {
+		start, end = 2, '\''
+	}
+	var text strings.Builder
+	for i := start; i < len(s); i++ {
+		switch {
+		case s[i] == end && s[0] == '$':
+			value, _, err := expand.Format(nil, text.String(), nil)
+			return value, i + 1, err
+		case s[i] == end:
+			return text.String(), i + 1, nil
+		case s[i] == '\\' && s[0] == '$' && i+1 < len(s):
+			text.WriteString(s[i : i+2])
+			i++
+		case s[i] == '\\' && s[0] == '"' && i+1 < len(s) && strings.IndexByte("\\\"$`\n", s[i+1]) >= 0:
+			i++
+			if s[i] != '\n' {
+				text.WriteByte(s[i])
+			}
+		default:
+			text.WriteByte(s[i])
+		}
+	}
+	return "", 0, errors.New("a quote is not closed: every ' and \" needs its partner")
+}

@@ -1,0 +1,13 @@
+package command
+
+import "context"
+
+func removeUser() Command {
+	return Command{Name: "users-remove", Usage: "NAME", Summary: "remove a user who owns no app", Run: func(ctx context.Context, c *Call) error {
+		args, err := c.parse(c.flags(), 1, 1)
+		if err != nil {
+			return err
+		}
+		return c.Service.RemoveUser(ctx, c.Caller, args[0])
+	}}
+}

@@ -1,0 +1,161 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"boathook/receive/apps"
+	"boathook/receive/state"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// fakeRuntime has one container, whose command line means ill.
+type fakeRuntime struct {
+	store *state.Store
+	asked apps.LogOptions
+}
+
+func (r *fakeRuntime) Instances(context.Context, string) ([]apps.Container, error) {
+	return []apps.Container{{Name: "web-1", State: "running", Size: "M", Command: "run\x1b[2J\tx", Since: time.Unix(1_700_000_000, 0)}}, nil
+}
+
+func (r *fakeRuntime) Scale(ctx context.Context, app string, want []state.ProcessType) error {
+	return r.store.SetFormation(ctx, app, want)
+}
+
+func (r *fakeRuntime) Destroy(context.Context, string) error { return nil }
+
+func (r *fakeRuntime) Logs(_ context.Context, _ string, opt apps.LogOptions, w io.Writer) error {
+	r.asked = opt
+	_, err := io.WriteString(w, "[web-1] hello\n")
+	return err
+}
+
+type fakeRepositories struct{}
+
+func (fakeRepositories) Create(context.Context, string) error { return nil }
+func (fakeRepositories) Remove(context.Context, string) error { return nil }
+
+// world is a service with users alice, who owns my-app (deployed) and new-app (not deployed), bob, who is nothing to it, and
+// lily, who is a limited collaborator of my-app.
+type world struct {
+	t       *testing.T
+	store   *state.Store
+	runtime *fakeRuntime
+	service *apps.Service
+}
+
+var (
+	operator = apps.Caller{Operator: true}
+	alice    = apps.Caller{User: "alice"}
+	bob      = apps.Caller{User: "bob"}
+	lily     = apps.Caller{User: "lily"}
+)
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	store, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "boathook.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &world{t: t, store: store, runtime: &fakeRuntime{store: store}}
+	w.service = apps.New(apps.Config{Store: store, Runtime: w.runtime, Repositories: fakeRepositories{}})
+	for _, line := range []string{
+		"users-add alice", "users-add bob", "users-add lily", "create my-app --owner alice", "create new-app --owner alice",
+		"collaborators-add my-app lily --limited", "env-set my-app 'GREETING=hello you' TOKEN=secret",
+	} {
+		w.mustRun(operator, line, "")
+	}
+	w.deploy()
+	return w
+}
+
+func (w *world) deploy() {
+	w.t.Helper()
+	ctx := w.t.Context()
+	d, err := w.store.CreateDeployment(ctx, state.Deployment{App: "my-app", Pusher: "alice", Ref: "refs/heads/master", Commit: "c0ffee00c0ffee00"})
+	for _, status := range []state.Status{state.Building, state.Pushing, state.Starting} {
+		if err == nil {
+			err = w.store.SetStatus(ctx, d.ID, status, "")
+		}
+	}
+	if err == nil {
+		err = w.store.AppendLog(ctx, d.ID, []byte("-----> built\n"))
+	}
+	if err == nil {
+		err = w.store.SaveRelease(ctx, state.Release{Deployment: d.ID, App: "my-app", Image: "img:1", Types: map[string]string{"web": "run", "worker": "work"}})
+	}
+	if err == nil {
+		err = w.store.GoLive(ctx, d.ID, []state.ProcessType{{Name: "web", Amount: 1, Size: "M"}})
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// run runs one command line as the SSH server does.
+func (w *world) run(c apps.Caller, line, stdin string) (status int, stdout, stderr string) {
+	w.t.Helper()
+	args, err := Split(line)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	status = Commands().Run(w.t.Context(), &Call{
+		Args: args, Caller: c, Service: w.service, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs,
+	})
+	return status, out.String(), errs.String()
+}
+
+func (w *world) mustRun(c apps.Caller, line, stdin string) (stdout string) {
+	w.t.Helper()
+	status, stdout, stderr := w.run(c, line, stdin)
+	if status != 0 || stderr != "" {
+		w.t.Fatalf("%s: status %d, %s", line, status, stderr)
+	}
+	return stdout
+}
+
+// attempt is one command line and what must come of it. Words of stdout and stderr must be there; none: it must be empty.
+type attempt struct {
+	caller         apps.Caller
+	line, stdin    string
+	status         int
+	stdout, stderr string
+}
+
+func (w *world) try(a attempt) {
+	w.t.Helper()
+	status, stdout, stderr := w.run(a.caller, a.line, a.stdin)
+	if status != a.status || !has(stdout, a.stdout) || !has(stderr, a.stderr) {
+		w.t.Errorf("%s\n got %d, stdout %q, stderr %q\nwant %d, stdout %q, stderr %q", a.line, status, stdout, stderr, a.status, a.stdout, a.stderr)
+	}
+}
+
+func has(text, part string) bool {
+	if part == "" {
+		return text == ""
+	}
+	return strings.Contains(text, part)
+}
+
+// numberedKey is a public key as OpenSSH writes it; ed25519 takes any 32 bytes for one.
+func numberedKey(n byte) string {
+	key, err := ssh.NewPublicKey(ed25519.PublicKey(bytes.Repeat([]byte{n}, ed25519.PublicKeySize)))
+	if err != nil {
+		panic(err)
+	}
+	return string(ssh.MarshalAuthorizedKey(key))
+}

@@ -1,0 +1,303 @@
+// Package deploy is the story that boathook exists for: a pushed commit is built, its containers are
+// started beside the running ones, and only when they answer and the postdeploy hook has succeeded does
+// traffic move to them.
+//
+// [Deployer.Deploy] reads as that sentence. Until the switch nothing that serves the old version is
+// touched, so every failure has one remedy: remove what this deployment made. From the switch on nothing
+// can fail any more that a pusher would have to be told.
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"boathook/builder"
+	"boathook/receive/state"
+	"boathook/router"
+	"boathook/runner"
+)
+
+// Router is what a deployment needs of the HTTP router.
+type Router interface {
+	Set(router.Route) *router.Drain
+	Remove(app string) *router.Drain
+}
+
+// Refs is what recovery needs of the repositories; gitpack.ZeroID means that the ref does not exist.
+type Refs interface {
+	Head(ctx context.Context, app, ref string) (string, error)
+	SetHead(ctx context.Context, app, ref, old, new string) error
+}
+
+// Limits are the times and numbers of the specification; a zero field means its default.
+type Limits struct {
+	Concurrent int           // deployments at once per owner, 10
+	Boot       time.Duration // until every web container accepts TCP, 60 s
+	Grace      time.Duration // how long a type without a port must stay up to count as started, 2 s
+	Hook       time.Duration // the postdeploy command, 20 min
+	Drain      time.Duration // how long requests in flight may finish on the old version, 30 s
+	Stop       time.Duration // between SIGTERM and SIGKILL, 30 s
+	Releases   int           // images of successful releases kept per app, 5
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Concurrent = cmp.Or(l.Concurrent, 10)
+	l.Boot = cmp.Or(l.Boot, 60*time.Second)
+	l.Grace = cmp.Or(l.Grace, 2*time.Second)
+	l.Hook = cmp.Or(l.Hook, 20*time.Minute)
+	l.Drain = cmp.Or(l.Drain, 30*time.Second)
+	l.Stop = cmp.Or(l.Stop, 30*time.Second)
+	l.Releases = cmp.Or(l.Releases, 5)
+	return l
+}
+
+// Config is what a Deployer works with. All of it but Limits is required.
+type Config struct {
+	Store   *state.Store
+	Builder builder.Builder
+	Engine  runner.Engine
+	Router  Router
+	Refs    Refs
+	AppsURL *url.URL // "http://example.com:8080": app my-app is at http://my-app.example.com:8080
+	Region  string   // value of REGION_NAME
+	Limits  Limits
+	Log     *slog.Logger
+}
+
+// Deployer deploys, and answers for what is live. Close it when done.
+type Deployer struct {
+	Config
+	queue  *queue
+	routes *routes
+
+	// background holds the retirements; they outlive the push that caused them.
+	background sync.WaitGroup
+	stop       context.Context // ends at Interrupt
+	cancel     context.CancelFunc
+}
+
+// New makes a Deployer. Call Recover before the first Deploy.
+func New(cfg Config) *Deployer {
+	cfg.Limits = cfg.Limits.withDefaults()
+	cfg.Engine = patient{cfg.Engine}
+	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent)}
+	d.stop, d.cancel = context.WithCancel(context.Background())
+	d.routes = newRoutes(cfg.Engine, cfg.Router, cfg.AppsURL, cfg.Log)
+	return d
+}
+
+// Interrupt aborts the detached deployments; the others end with their pushes. No retirement is cut short.
+func (d *Deployer) Interrupt() { d.cancel() }
+
+// Close ends following the engine and waits for the retirements under way; it does not stop any app.
+// Deployments must have ended before.
+func (d *Deployer) Close() {
+	d.Interrupt()
+	d.background.Wait()
+}
+
+// Request is one push that passed the ref policy.
+type Request struct {
+	App    string
+	Pusher string
+	Ref    string // full name, "refs/heads/master"
+	Commit string // full object id
+	GitDir string // where the commit can be read until Deploy returns
+	Out    io.Writer
+	// Ready is asked once, when the deployment has the app for itself and before anything is built: an error refuses the
+	// push, e.g. because the ref has moved while it waited. May be nil.
+	Ready func(ctx context.Context) error
+	// Publish makes the push durable (objects and ref) at the moment of the switch; Revert takes that
+	// back if the switch could not be recorded.
+	Publish func(ctx context.Context) error
+	Revert  func(ctx context.Context) error
+}
+
+// Deploy carries one push from commit to live. It returns nil if the new version serves, else a *Failure,
+// and everything that the deployment made is gone again. When ctx ends before the switch the deployment is aborted.
+func (d *Deployer) Deploy(ctx context.Context, req Request) error {
+	r, err := d.open(ctx, req)
+	if err != nil {
+		return &Failure{Status: state.Aborted, Err: err}
+	}
+	defer r.console.Close()
+	err = r.deploy(ctx)
+	if err != nil {
+		err = r.fail(ctx, err)
+	}
+	d.Log.Info("deployment", "app", req.App, "deployment", r.id, "user", req.Pusher, "commit", req.Commit,
+		"duration", time.Since(r.record.Created).Round(time.Millisecond), "err", err)
+	return err
+}
+
+// deployment is one run of the story and what it has made so far.
+type deployment struct {
+	*Deployer
+	req     Request
+	app     state.App
+	record  state.Deployment
+	id      string // record.ID as the release of engine groups
+	console *console
+	vars    map[string]string // the app's variables, aliases resolved
+
+	image     builder.Image
+	formation []state.ProcessType // what is to run
+}
+
+// deploy is the main job, in the order in which it happens.
+func (r *deployment) deploy(ctx context.Context) error {
+	leave, err := r.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+
+	if err := r.build(ctx); err != nil {
+		return err
+	}
+	if err := r.ship(ctx); err != nil {
+		return err
+	}
+	if err := r.start(ctx); err != nil {
+		return err
+	}
+	ctx, rest := r.guard(ctx) // from here a container that exits ends the deployment
+	defer rest()
+	if err := r.wait(ctx); err != nil {
+		return err
+	}
+	if err := r.postdeploy(ctx); err != nil {
+		return err
+	}
+	return r.switchOver(ctx)
+}
+
+// open records the deployment and starts its transcript.
+func (d *Deployer) open(ctx context.Context, req Request) (*deployment, error) {
+	app, err := d.Store.App(ctx, req.App)
+	if err != nil {
+		return nil, fmt.Errorf("app %s: %w", req.App, err)
+	}
+	vars, err := d.Store.Variables(ctx, req.App)
+	if err != nil {
+		return nil, fmt.Errorf("variables of %s: %w", req.App, err)
+	}
+	vars = resolveAliases(vars)
+	record, err := d.Store.CreateDeployment(ctx, state.Deployment{
+		App: req.App, Ref: req.Ref, Commit: req.Commit, Pusher: req.Pusher,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("record of the deployment: %w", err)
+	}
+	return &deployment{
+		Deployer: d, req: req, app: app, record: record, vars: vars,
+		id:      strconv.FormatInt(record.ID, 10),
+		console: newConsole(req.Out, d.transcript(record.ID), secretsOf(vars)),
+	}, nil
+}
+
+// transcript stores what the pusher sees; a log that cannot be stored must not end the deployment.
+func (d *Deployer) transcript(id int64) func([]byte) {
+	return func(chunk []byte) {
+		if err := d.Store.AppendLog(context.WithoutCancel(d.stop), id, chunk); err != nil {
+			d.Log.Error("deployment log not stored", "deployment", id, "err", err)
+		}
+	}
+}
+
+// enter waits for the app's turn.
+func (r *deployment) enter(ctx context.Context) (leave func(), err error) {
+	defer r.phase("queue")()
+	leave, err = r.queue.enter(ctx, r.app.Name, r.app.Owner, r.ticketName(), func(text string) { r.console.Platform(text) })
+	if err != nil {
+		return nil, err
+	}
+	if r.req.Ready != nil {
+		if err := r.req.Ready(ctx); err != nil {
+			leave()
+			return nil, err
+		}
+	}
+	// The app may have gone, or have another live release, since the push came in.
+	if r.app, err = r.Store.App(ctx, r.app.Name); err != nil {
+		leave()
+		return nil, fmt.Errorf("app %s: %w", r.req.App, err)
+	}
+	return leave, nil
+}
+
+func (r *deployment) ticketName() string {
+	if r.req.Pusher == "" {
+		return "deployment " + r.id
+	}
+	return "deployment " + r.id + " of " + r.req.Pusher
+}
+
+// build makes the image.
+func (r *deployment) build(ctx context.Context) error {
+	if err := r.enterStatus(ctx, state.Building); err != nil {
+		return err
+	}
+	defer r.phase("build")()
+	r.console.Platform("<-- Start deployment of " + r.app.Name + " -->")
+	tools := r.console.Tools("")
+	defer tools.Flush()
+	image, err := r.Builder.Build(ctx, builder.Request{
+		App: r.app.Name, Deployment: r.id, Commit: r.req.Commit, GitDir: r.req.GitDir, Env: r.vars, Out: tools,
+	})
+	if err != nil {
+		var failure *builder.Failure
+		if errors.As(err, &failure) && ctx.Err() == nil {
+			return &Failure{Status: state.BuildError, Text: failure.Summary, Err: err}
+		}
+		return fmt.Errorf("build: %w", err)
+	}
+	r.image = image
+	return nil
+}
+
+// ship records the release and decides what will run of it. The image is already where this machine's engine finds it.
+func (r *deployment) ship(ctx context.Context) error {
+	if err := r.enterStatus(ctx, state.Pushing); err != nil {
+		return err
+	}
+	defer r.phase("ship")()
+	r.console.Platform("Build complete, shipping your container...")
+	stored, err := r.Store.Formation(ctx, r.app.Name)
+	if err != nil {
+		return fmt.Errorf("formation: %w", err)
+	}
+	if r.formation, err = planFormation(stored, r.image.Types); err != nil {
+		return err
+	}
+	return r.Store.SaveRelease(ctx, state.Release{
+		Deployment: r.record.ID, App: r.app.Name, Commit: r.req.Commit, Image: r.image.Ref, Stack: r.image.Stack,
+		Launcher: r.image.Launcher, Types: r.image.Types, Size: r.image.Size,
+	})
+}
+
+// enterStatus records a transition; a deployment whose truth cannot be recorded does not go on.
+func (r *deployment) enterStatus(ctx context.Context, status state.Status) error {
+	if err := r.Store.SetStatus(ctx, r.record.ID, status, ""); err != nil {
+		return fmt.Errorf("record status %s: %w", status, err)
+	}
+	return nil
+}
+
+// phase measures until the returned function is called.
+func (r *deployment) phase(name string) func() {
+	begin := time.Now()
+	return func() {
+		if err := r.Store.RecordPhase(context.WithoutCancel(r.stop), r.record.ID, name, time.Since(begin)); err != nil {
+			r.Log.Error("phase not recorded", "deployment", r.id, "err", err)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"boathook/receive/state"
+	"boathook/runner"
+)
+
+// Failure is how a deployment ended when it did not end in success.
+type Failure struct {
+	Status state.Status
+	Text   string // one sentence for the pusher, without a period
+	Output string // last output of the container that crashed, may be empty
+	Advice string // what to do next, may be empty
+	Err    error  // the cause, for the log
+}
+
+func (f *Failure) Error() string {
+	switch {
+	case f.Text != "" && f.Err != nil:
+		return fmt.Sprintf("%s: %s: %v", f.Status, f.Text, f.Err)
+	case f.Err != nil:
+		return fmt.Sprintf("%s: %v", f.Status, f.Err)
+	}
+	return fmt.Sprintf("%s: %s", f.Status, f.Text)
+}
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Reason is what git prints in the parentheses of "[remote rejected]".
+func (f *Failure) Reason() string { return string(f.Status) }
+
+// cleanupTime bounds the removal of what a failed deployment made.
+const cleanupTime = 2 * time.Minute
+
+// fail ends the deployment: removes what it made, tells the pusher, records the status. It returns the *Failure.
+func (r *deployment) fail(ctx context.Context, err error) error {
+	failure := r.classify(ctx, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	r.removeTraces(ctx)
+	r.tell(failure)
+	if err := r.Store.SetStatus(ctx, r.record.ID, failure.Status, failure.reason()); err != nil {
+		r.Log.Error("status not recorded", "deployment", r.id, "err", err)
+	}
+	return failure
+}
+
+// classify turns any error of the story into a Failure. What the app caused is one already; the rest is an abort.
+func (r *deployment) classify(ctx context.Context, err error) *Failure {
+	var failure *Failure
+	if errors.As(err, &failure) {
+		return failure
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return &Failure{Status: state.Aborted, Text: "The push was interrupted", Err: err}
+	}
+	if errors.Is(err, runner.ErrUnavailable) {
+		return &Failure{Status: state.Aborted, Text: "The container engine does not answer",
+			Advice: "Push again when it runs; the operator finds the cause in boathook's log.", Err: err}
+	}
+	var reasoned interface{ Reason() string }
+	if errors.As(err, &reasoned) {
+		return &Failure{Status: state.Aborted, Text: strings.TrimSuffix(err.Error(), "."), Err: err}
+	}
+	return &Failure{Status: state.Aborted, Text: "Internal error in deployment " + r.id,
+		Advice: "Push again; if it stays, the operator finds the cause in boathook's log.", Err: err}
+}
+
+// reason is the line kept with the deployment.
+func (f *Failure) reason() string {
+	if f.Text == "" && f.Err != nil {
+		return f.Err.Error()
+	}
+	return f.Text
+}
+
+// tell prints the failure as the platform does.
+func (r *deployment) tell(f *Failure) {
+	r.console.Error("Error deploying the application")
+	r.console.Error("→ " + f.Text)
+	if f.Output != "" {
+		tools := r.console.Tools("")
+		fmt.Fprintln(tools, strings.TrimRight(f.Output, "\n"))
+		tools.Flush()
+	}
+	if f.Advice != "" {
+		r.console.Error(f.Advice)
+	}
+	if r.app.Live != 0 {
+		r.console.Error("The previous version keeps running.")
+	}
+}
+
+// removeTraces removes containers and image of this deployment. Each is tried even if another fails, and what stays is
+// found by Recover at the next start.
+func (r *deployment) removeTraces(ctx context.Context) {
+	if err := r.Engine.Remove(ctx, runner.Selector{App: r.app.Name, Release: r.id}, 0); err != nil {
+		r.Log.Error("containers of a failed deployment not removed", "deployment", r.id, "err", err)
+	}
+	if r.image.Ref == "" {
+		return
+	}
+	if err := r.Builder.Remove(ctx, r.image.Ref); err != nil {
+		r.Log.Error("image of a failed deployment not removed", "deployment", r.id, "err", err)
+		return
+	}
+	if err := r.Store.DeleteRelease(ctx, r.record.ID); err != nil && !errors.Is(err, state.ErrNotFound) {
+		r.Log.Error("release of a failed deployment not removed", "deployment", r.id, "err", err)
+	}
+}

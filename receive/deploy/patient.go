@@ -1,0 +1,55 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"boathook/runner"
+)
+
+// patient is an engine whose questions and clean-ups are asked again while it cannot be reached: an engine that restarts
+// must neither end a deployment nor leave containers behind. Start and Run are not repeated, since what an unreachable engine
+// has made of them is not known; their failure aborts the deployment, and its clean-up is patient.
+type patient struct{ runner.Engine }
+
+// How long, and how often, an unreachable engine is asked again.
+const (
+	patience   = 30 * time.Second
+	firstPause = 100 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+// again calls f until it answers with something else than runner.ErrUnavailable, patience is over, or ctx ends; then the
+// last error stands.
+func again(ctx context.Context, f func() error) error {
+	pause := firstPause
+	for deadline := time.Now().Add(patience); ; pause = min(2*pause, lastPause) {
+		err := f()
+		if !errors.Is(err, runner.ErrUnavailable) || time.Now().After(deadline) || untilStayed(ctx, pause) != nil {
+			return err
+		}
+	}
+}
+
+func (p patient) Keep(ctx context.Context, sel runner.Selector) error {
+	return again(ctx, func() error { return p.Engine.Keep(ctx, sel) })
+}
+
+func (p patient) List(ctx context.Context, sel runner.Selector) (instances []runner.Instance, err error) {
+	err = again(ctx, func() error { instances, err = p.Engine.List(ctx, sel); return err })
+	return instances, err
+}
+
+func (p patient) Groups(ctx context.Context) (groups []runner.Group, err error) {
+	err = again(ctx, func() error { groups, err = p.Engine.Groups(ctx); return err })
+	return groups, err
+}
+
+func (p patient) Remove(ctx context.Context, sel runner.Selector, grace time.Duration) error {
+	return again(ctx, func() error { return p.Engine.Remove(ctx, sel, grace) })
+}
+
+func (p patient) RemoveInstance(ctx context.Context, id string, grace time.Duration) error {
+	return again(ctx, func() error { return p.Engine.RemoveInstance(ctx, id, grace) })
+}

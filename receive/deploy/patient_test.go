@@ -1,0 +1,59 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"boathook/runner"
+)
+
+// away is an engine that answers Groups only after some calls.
+type away struct {
+	runner.Engine
+	calls, failures int
+	err             error
+}
+
+func (a *away) Groups(context.Context) ([]runner.Group, error) {
+	if a.calls++; a.calls <= a.failures {
+		return nil, a.err
+	}
+	return []runner.Group{{App: "my-app"}}, nil
+}
+
+func TestAnUnreachableEngineIsAskedAgain(t *testing.T) {
+	unavailable := fmt.Errorf("dial: %w", runner.ErrUnavailable)
+	other := errors.New("no such thing")
+	for _, test := range []struct {
+		name      string
+		engine    *away
+		cancelled bool
+		calls     int // at least
+		want      error
+	}{
+		{name: "back after three calls", engine: &away{failures: 3, err: unavailable}, calls: 4},
+		{name: "an answer is an answer", engine: &away{failures: 3, err: other}, calls: 1, want: other},
+		{name: "never back", engine: &away{failures: 1 << 30, err: unavailable}, calls: 10, want: runner.ErrUnavailable},
+		{name: "nobody waits", engine: &away{failures: 3, err: unavailable}, cancelled: true, calls: 1, want: runner.ErrUnavailable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if test.cancelled {
+					cancel()
+				}
+				groups, err := patient{test.engine}.Groups(ctx)
+				if !errors.Is(err, test.want) || (err == nil) != (len(groups) == 1) {
+					t.Errorf("got %v, %v", groups, err)
+				}
+				if test.engine.calls < test.calls || test.want == other && test.engine.calls > 1 {
+					t.Errorf("the engine was asked %d times", test.engine.calls)
+				}
+			})
+		})
+	}
+}

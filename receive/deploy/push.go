@@ -1,0 +1,70 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"boathook/receive/gitpack"
+	"boathook/receive/state"
+)
+
+// Push is the gitpack.Handler of one push session: it knows who pushes and turns git's words into a Request.
+type Push struct {
+	Deployer *Deployer
+	Pusher   string
+}
+
+// pushOptions are the words of `git push -o` that mean something here.
+var pushOptions = []string{"detach"}
+
+// Deploy implements gitpack.Handler.
+func (p Push) Deploy(ctx context.Context, push *gitpack.Push) error {
+	detach := false
+	for _, option := range push.Options {
+		if !slices.Contains(pushOptions, option) {
+			return refuse(push.Out, "unknown push option",
+				fmt.Sprintf("Unknown push option '%s'", option), "Known options: git push -o "+strings.Join(pushOptions, ", -o "))
+		}
+		detach = detach || option == "detach"
+	}
+	if detach {
+		// From here only the end of boathook itself ends the deployment.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
+		defer cancel()
+		defer context.AfterFunc(p.Deployer.stop, cancel)()
+	}
+	return p.Deployer.Deploy(ctx, Request{
+		App: push.App, Pusher: p.Pusher, Ref: push.Ref, Commit: push.New, GitDir: push.GitDir, Out: push.Out,
+		Ready: func(ctx context.Context) error {
+			stale, err := push.Stale(ctx)
+			if err == nil && stale {
+				err = gitpack.ErrStale
+			}
+			if errors.Is(err, gitpack.ErrStale) {
+				return &Failure{Status: state.Aborted, Text: "Another push has gone live while this one waited", Err: err,
+					Advice: "Fetch it, decide, and push again (git push --force puts yours in its place)."}
+			}
+			return err
+		},
+		Publish: push.Publish,
+		Revert:  push.Revert,
+	})
+}
+
+// refusal is a push that never became a deployment.
+type refusal struct{ reason string }
+
+func (r refusal) Error() string  { return r.reason }
+func (r refusal) Reason() string { return r.reason }
+
+func refuse(out io.Writer, reason string, lines ...string) error {
+	for _, line := range lines {
+		fmt.Fprintln(out, " !     "+printable(line))
+	}
+	return refusal{reason}
+}

@@ -1,0 +1,106 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"boathook/receive/state"
+	"boathook/router"
+	"boathook/runner"
+)
+
+// switchTime bounds the switch, which no longer listens to the pusher.
+const switchTime = time.Minute
+
+// switchOver makes the new version the one that serves. The order makes every moment recoverable: first the objects and
+// the ref are durable, then one transaction records the release as live (from here on Recover serves it), then the
+// router's table is swapped, which cannot fail.
+func (r *deployment) switchOver(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return r.because(ctx, err)
+	}
+	defer r.phase("switch")()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), switchTime)
+	defer cancel()
+
+	release := runner.Selector{App: r.app.Name, Release: r.id}
+	instances, err := r.Engine.List(ctx, release)
+	if err != nil {
+		return fmt.Errorf("list the new containers: %w", err)
+	}
+	if err := r.req.Publish(ctx); err != nil {
+		return fmt.Errorf("publish the push: %w", err)
+	}
+	if err := r.Store.GoLive(ctx, r.record.ID, r.formation); err != nil {
+		if undo := r.req.Revert(ctx); undo != nil {
+			r.Log.Error("ref not put back", "app", r.app.Name, "err", undo)
+		}
+		return fmt.Errorf("record the switch: %w", err)
+	}
+	old := r.app.Live
+	drain := r.routes.live(r.app.Name, r.id, instances)
+
+	if err := r.Engine.Keep(ctx, release); err != nil {
+		r.Log.Error("restart policy not set", "deployment", r.id, "err", err)
+	}
+	r.console.Platform("<-- " + r.routes.url(r.app.Name) + " -->")
+	r.background.Go(func() { r.retire(old, drain) })
+	return nil
+}
+
+// retire ends the old version once its requests are answered, and removes images that no rollback needs. The pusher does
+// not wait for it.
+func (r *deployment) retire(old int64, drain *router.Drain) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.stop), r.Limits.Drain)
+	defer cancel()
+	if err := drain.Wait(ctx); err != nil {
+		r.Log.Info("requests cut off", "app", r.app.Name, "deployment", r.id, "err", err)
+	}
+	drain.Close()
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(r.stop), r.Limits.Stop+cleanupTime)
+	defer cancel()
+	if old != 0 {
+		selector := runner.Selector{App: r.app.Name, Release: strconv.FormatInt(old, 10)}
+		if err := r.Engine.Remove(ctx, selector, r.Limits.Stop); err != nil {
+			r.Log.Error("old containers not removed", "app", r.app.Name, "err", err)
+		}
+	}
+	r.prune(ctx, r.app.Name)
+}
+
+// prune removes the images of releases beyond Limits.Releases, never the live one's.
+func (d *Deployer) prune(ctx context.Context, app string) {
+	live, err := d.Store.App(ctx, app)
+	if err != nil {
+		d.Log.Error("old images not pruned", "app", app, "err", err)
+		return
+	}
+	releases, err := d.Store.Releases(ctx, app)
+	if err != nil {
+		d.Log.Error("old images not pruned", "app", app, "err", err)
+		return
+	}
+	kept := 0
+	for _, release := range releases {
+		if release.Deployment > live.Live {
+			continue // a deployment under way
+		}
+		if kept++; kept <= d.Limits.Releases || release.Deployment == live.Live {
+			continue
+		}
+		d.discard(ctx, release)
+	}
+}
+
+// discard removes a release's image and its record.
+func (d *Deployer) discard(ctx context.Context, release state.Release) {
+	if err := d.Builder.Remove(ctx, release.Image); err != nil {
+		d.Log.Error("image not removed", "app", release.App, "deployment", release.Deployment, "err", err)
+		return
+	}
+	if err := d.Store.DeleteRelease(ctx, release.Deployment); err != nil {
+		d.Log.Error("release not removed", "app", release.App, "deployment", release.Deployment, "err", err)
+	}
+}

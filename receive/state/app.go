@@ -1,0 +1,149 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// App is an application.
+type App struct {
+	ID      int64
+	Name    string
+	Owner   string
+	Live    int64 // id of the deployment whose release serves, 0 none
+	Created time.Time
+}
+
+const appColumns = "id, name, owner, live, created"
+
+func scanApp(r row) (a App, err error) {
+	var created int64
+	err = r.Scan(&a.ID, &a.Name, &a.Owner, &a.Live, &created)
+	a.Created = at(created)
+	return a, err
+}
+
+// CreateApp stores a new app. ErrExists if the name is taken, ErrNotFound if there is no such owner.
+func (s *Store) CreateApp(ctx context.Context, name, owner string) (App, error) {
+	err := s.exec(ctx, "app "+name, "INSERT INTO apps (name, owner, created) VALUES (?, ?, ?)", name, owner, now())
+	if err != nil {
+		return App{}, err
+	}
+	return s.App(ctx, name)
+}
+
+// App returns one app.
+func (s *Store) App(ctx context.Context, name string) (App, error) {
+	a, err := scanApp(s.db.QueryRowContext(ctx, "SELECT "+appColumns+" FROM apps WHERE name = ?", name))
+	return a, named("app "+name, err)
+}
+
+// Apps returns all apps by name.
+func (s *Store) Apps(ctx context.Context) ([]App, error) {
+	return query(ctx, s, scanApp, "SELECT "+appColumns+" FROM apps ORDER BY name")
+}
+
+// DeleteApp forgets an app and everything about it.
+func (s *Store) DeleteApp(ctx context.Context, name string) error {
+	return s.execOne(ctx, "app "+name, "DELETE FROM apps WHERE name = ?", name)
+}
+
+// Variables returns the app's environment as it was set, aliases not resolved.
+func (s *Store) Variables(ctx context.Context, app string) (map[string]string, error) {
+	type variable struct{ name, value string }
+	all, err := query(ctx, s, func(r row) (v variable, err error) {
+		err = r.Scan(&v.name, &v.value)
+		return v, err
+	}, "SELECT name, value FROM variables WHERE app = ?", app)
+	vars := make(map[string]string, len(all))
+	for _, v := range all {
+		vars[v.name] = v.value
+	}
+	return vars, err
+}
+
+// SetVariables adds and changes variables, all or none.
+func (s *Store) SetVariables(ctx context.Context, app string, vars map[string]string) error {
+	return named("variables of "+app, s.write(ctx, func(tx *sql.Tx) error {
+		for name, value := range vars {
+			_, err := tx.ExecContext(ctx, `INSERT INTO variables (app, name, value) VALUES (?, ?, ?)
+				ON CONFLICT (app, name) DO UPDATE SET value = excluded.value`, app, name, value)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// UnsetVariables removes variables; one that is not set is no error.
+func (s *Store) UnsetVariables(ctx context.Context, app string, names ...string) error {
+	args := []any{app}
+	for _, name := range names {
+		args = append(args, name)
+	}
+	return s.exec(ctx, "variables of "+app, "DELETE FROM variables WHERE app = ? AND name IN ("+placeholders(len(names))+")", args...)
+}
+
+// ProcessType is one line of a formation.
+type ProcessType struct {
+	Name    string
+	Command string
+	Amount  int    // containers
+	Size    string // "M"
+}
+
+// Formation returns how many containers of which size the app runs, by type.
+func (s *Store) Formation(ctx context.Context, app string) ([]ProcessType, error) {
+	return query(ctx, s, func(r row) (p ProcessType, err error) {
+		err = r.Scan(&p.Name, &p.Command, &p.Amount, &p.Size)
+		return p, err
+	}, "SELECT type, command, amount, size FROM formation WHERE app = ? ORDER BY type", app)
+}
+
+// SetFormation replaces the formation.
+func (s *Store) SetFormation(ctx context.Context, app string, formation []ProcessType) error {
+	return named("formation of "+app, s.write(ctx, func(tx *sql.Tx) error {
+		return replaceFormation(ctx, tx, app, formation)
+	}))
+}
+
+func replaceFormation(ctx context.Context, tx *sql.Tx, app string, formation []ProcessType) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM formation WHERE app = ?", app); err != nil {
+		return err
+	}
+	for _, p := range formation {
+		_, err := tx.ExecContext(ctx, "INSERT INTO formation (app, type, command, amount, size) VALUES (?, ?, ?, ?, ?)",
+			app, p.Name, p.Command, p.Amount, p.Size)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Collaborator is somebody other than the owner who may do something with an app.
+type Collaborator struct {
+	App, User string
+	Role      string // "collaborator", "limited"
+}
+
+// Collaborators returns an app's collaborators by name.
+func (s *Store) Collaborators(ctx context.Context, app string) ([]Collaborator, error) {
+	return query(ctx, s, func(r row) (c Collaborator, err error) {
+		err = r.Scan(&c.App, &c.User, &c.Role)
+		return c, err
+	}, "SELECT app, user, role FROM collaborators WHERE app = ? ORDER BY user", app)
+}
+
+// SetCollaborator adds a collaborator or changes the role. ErrNotFound if there is no such app or user.
+func (s *Store) SetCollaborator(ctx context.Context, app, user, role string) error {
+	return s.exec(ctx, "collaborator "+user, `INSERT INTO collaborators (app, user, role) VALUES (?, ?, ?)
+		ON CONFLICT (app, user) DO UPDATE SET role = excluded.role`, app, user, role)
+}
+
+// RemoveCollaborator takes the role away.
+func (s *Store) RemoveCollaborator(ctx context.Context, app, user string) error {
+	return s.execOne(ctx, "collaborator "+user, "DELETE FROM collaborators WHERE app = ? AND user = ?", app, user)
+}

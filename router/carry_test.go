@@ -1,0 +1,192 @@
+package router_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"boathook/router"
+)
+
+// mirror answers with the headers that it received.
+func mirror(w http.ResponseWriter, r *http.Request) { _ = json.NewEncoder(w).Encode(r.Header) }
+
+func TestHeaders(t *testing.T) {
+	const uuid = `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`
+	sent := http.Header{"X-Real-Ip": {"6.6.6.6"}, "X-Forwarded-For": {"6.6.6.6, 7.7.7.7"}, "X-Forwarded-Proto": {"https"},
+		"X-Forwarded-Port": {"443"}, "X-Request-Id": {"mine"}, "X-Request-Start": {"t=1.000"}, "Connection": {"X-Secret"},
+		"X-Secret": {"s"}, "Accept-Encoding": {"br"}, "User-Agent": {"test"}}
+	for _, test := range []struct {
+		name  string
+		trust bool
+		id    string
+		want  map[string]string // a pattern each; "" for none
+	}{
+		{name: "outside", id: "mine", want: map[string]string{"X-Real-Ip": `^127\.0\.0\.1$`, "X-Forwarded-For": `^127\.0\.0\.1$`,
+			"X-Forwarded-Proto": `^http$`, "X-Forwarded-Port": `^PORT$`, "X-Request-Id": `^mine$`,
+			"X-Request-Start": `^t=\d{10}\.\d{3}$`, "X-Secret": "", "Accept-Encoding": "^br$", "User-Agent": "^test$"}},
+		{name: "trusted", trust: true, id: "mine", want: map[string]string{"X-Real-Ip": `^6\.6\.6\.6$`,
+			"X-Forwarded-For": `^6\.6\.6\.6, 7\.7\.7\.7, 127\.0\.0\.1$`, "X-Forwarded-Proto": `^https$`, "X-Forwarded-Port": `^443$`}},
+		{name: "no id", want: map[string]string{"X-Request-Id": uuid}},
+		{name: "long id", id: strings.Repeat("x", 129), want: map[string]string{"X-Request-Id": uuid}},
+		{name: "strange id", id: "a b", want: map[string]string{"X-Request-Id": uuid}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFront(t, router.Config{TrustForwarded: test.trust})
+			f.Set(route(app(t, "web-1", mirror)))
+			_, port, _ := net.SplitHostPort(f.addr)
+			answer := f.get("/", func(r *http.Request) { r.Header = sent.Clone(); r.Header.Set("X-Request-Id", test.id) })
+			var got http.Header
+			if err := json.Unmarshal([]byte(answer.body), &got); err != nil {
+				t.Fatal(err)
+			}
+			for name, want := range test.want {
+				want = strings.Replace(want, "PORT", port, 1)
+				if ok, err := regexp.MatchString(want, got.Get(name)); err != nil || !ok || want == "" && got.Get(name) != "" {
+					t.Errorf("%s: %q, want %q", name, got.Get(name), want)
+				}
+			}
+		})
+	}
+}
+
+// TestEvents reads each event before the next is sent.
+func TestEvents(t *testing.T) {
+	f := newFront(t, router.Config{})
+	next := make(chan string)
+	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for event := range next {
+			_, _ = io.WriteString(w, event)
+			_ = http.NewResponseController(w).Flush()
+		}
+	})))
+	conn, r := f.dial()
+	write(t, conn, "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n")
+	next <- "data: 0\n"
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(res.Body)
+	for _, event := range []string{"data: 1\n", "data: 2\n", ""} {
+		if _, err := lines.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		if event != "" {
+			next <- event
+		}
+	}
+	close(next)
+}
+
+// TestAbort ends the container's request when the client goes.
+func TestAbort(t *testing.T) {
+	f := newFront(t, router.Config{})
+	arrived, ended := make(chan bool), make(chan bool)
+	f.Set(route(app(t, "web-1", func(_ http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-r.Context().Done()
+		close(ended)
+	})))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	if _, err := send(http.DefaultClient, f.request(ctx, "GET", "/", nil)); err == nil {
+		t.Error("the request was answered")
+	}
+	<-ended
+	if got := router.Quarantined(f.Router, "shop"); got != nil {
+		t.Errorf("%v blamed", got)
+	}
+}
+
+// TestQuarantine sends requests elsewhere while a container refuses, bodies included, and returns once it listens again.
+func TestQuarantine(t *testing.T) {
+	var down atomic.Bool
+	flaky, steady := app(t, "web-1", says("flaky")), app(t, "web-2", says("steady"))
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if addr == flaky.Addr && down.Load() {
+			return nil, io.ErrUnexpectedEOF
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}
+	f := newFront(t, router.Config{Dial: dial, Probe: time.Millisecond})
+	down.Store(true)
+	f.Set(route(flaky, steady))
+	for range 4 {
+		if got := f.do(f.request(t.Context(), "POST", "/", strings.NewReader("body"))); got.body != "steady" {
+			t.Errorf("%d %q", got.status, got.body)
+		}
+	}
+	if diff := cmp.Diff([]string{"web-1"}, router.Quarantined(f.Router, "shop")); diff != "" {
+		t.Error(diff)
+	}
+	down.Store(false)
+	eventually(t, "the container is back", func() bool { return f.get("/").body == "flaky" })
+}
+
+// TestDeadConnection lets the container close a connection under the router: GET is sent again, on a new one.
+func TestDeadConnection(t *testing.T) {
+	f := newFront(t, router.Config{Probe: time.Hour})
+	var conns atomic.Int64
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conns.Add(1)
+			r := bufio.NewReader(conn)
+			if _, err := http.ReadRequest(r); err == nil {
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+				_, _ = http.ReadRequest(r) // the second request on a connection is received, and dropped
+			}
+			_ = conn.Close()
+		}
+	}()
+	f.Set(route(router.Target{Name: "web-1", Addr: listener.Addr().String()}))
+	for range 3 {
+		if got := f.get("/"); got.body != "ok" {
+			t.Errorf("%d %q", got.status, got.reason())
+		}
+	}
+	if got := conns.Load(); got != 3 {
+		t.Errorf("%d connections", got)
+	}
+	if got := f.do(f.request(t.Context(), "POST", "/", strings.NewReader("once"))); got.status != 502 {
+		t.Errorf("POST was sent again: %d", got.status)
+	}
+}
+
+func FuzzHostKey(f *testing.F) {
+	for _, host := range []string{"", "a.test", "A.Test.:80", "[::1]:80", "[::1]", "::1", ":80", "a:b:c", ".", "[", "]:1"} {
+		f.Add(host)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		key := router.HostKey(host)
+		if len(key) > 3*len(host) {
+			t.Errorf("%q grew to %q", host, key)
+		}
+		if !strings.ContainsAny(host, ":[].") && router.HostKey(strings.ToLower(host)+".:80") != key {
+			t.Errorf("%q and %q with a port differ", host, key)
+		}
+	})
+}

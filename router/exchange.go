@@ -1,0 +1,198 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"time"
+)
+
+// exchange is one request on its way through the router. Its methods run on the request's goroutine; cut may be called
+// from any.
+type exchange struct {
+	router *Router
+	in     *http.Request
+	out    *recorder
+	id     string
+	start  time.Time
+
+	lease   lease     // target is nil before the first acquire
+	tried   []*target // that no connection could be made to
+	detach  func() bool
+	queued  bool // lease counts in its target's queue
+	upload  *upload
+	watch   watch
+	cancel  context.CancelCauseFunc
+	refused *refusal // what was answered instead, for the access log
+}
+
+// ServeHTTP passes a request to a container of the app that its host belongs to.
+func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	x := &exchange{router: r, in: req, out: &recorder{ResponseWriter: w}, id: requestID(req.Header), start: time.Now()}
+	defer x.record()
+	if err := r.admit(req); err != nil {
+		x.refuse(err)
+		return
+	}
+	defer x.giveBack()
+	defer x.out.finish()
+	x.carry()
+}
+
+// admit refuses what need not be sent anywhere.
+func (r *Router) admit(req *http.Request) *refusal {
+	switch {
+	case req.Method == http.MethodConnect:
+		return errConnect
+	case oversized(req, r.cfg.MaxHeader):
+		return errHeaderSize
+	case req.ContentLength > r.cfg.MaxBody:
+		return errBodySize
+	}
+	return nil
+}
+
+// carry sends the request and copies the answer.
+func (x *exchange) carry() {
+	r := x.router
+	ctx, cancel := context.WithCancelCause(x.in.Context())
+	defer cancel(nil)
+	x.cancel = cancel
+	x.watch = watch{firstByte: r.cfg.FirstByte, idle: r.cfg.Idle, expired: x.cut}
+	req := x.in.WithContext(ctx)
+	if req.ContentLength != 0 {
+		x.upload = &upload{ReadCloser: req.Body, watch: &x.watch, left: r.cfg.MaxBody}
+		req.Body = x.upload
+	}
+	x.watch.start(x.upload != nil)
+	defer x.watch.stop()
+	proxy := httputil.ReverseProxy{
+		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail, ErrorLog: r.proxyLog, BufferPool: &r.buffers,
+	}
+	proxy.ServeHTTP(x.out, req)
+}
+
+// RoundTrip sends the request to containers in turn until a connection can be made. A connection that was used before and
+// proves dead is http.Transport's to replace: it sends a request again only if that has no body and is idempotent
+// (RFC 9110, 9.2.2), or if nothing of it was written.
+func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	for {
+		if err := x.borrow(); err != nil {
+			return nil, err
+		}
+		res, err := x.send(req)
+		if err == nil {
+			return res, nil
+		}
+		if x.blameless(req.Context()) {
+			return nil, err
+		}
+		x.router.quarantine(x.lease.target, err)
+		if noConn := new(dialError); !errors.As(err, &noConn) {
+			return nil, err
+		}
+		x.tried = append(x.tried, x.lease.target)
+		x.giveBack()
+	}
+}
+
+// blameless tells whether a request ended for a reason that lies not with the container.
+func (x *exchange) blameless(ctx context.Context) bool {
+	return ctx.Err() != nil || x.upload != nil && x.upload.err.Load() != nil
+}
+
+func (x *exchange) borrow() error {
+	lease, err := x.router.acquire(x.in.Host, x.tried)
+	x.lease.live = lease.live
+	if err != nil {
+		return err
+	}
+	x.lease, x.queued = lease, true
+	x.detach = context.AfterFunc(lease.severed, func() { x.cut(errSevered) })
+	return nil
+}
+
+// giveBack ends what borrow began. The lease stays for the access log.
+func (x *exchange) giveBack() {
+	if x.detach == nil {
+		return
+	}
+	x.detach()
+	x.detach = nil
+	x.dequeue()
+	x.lease.release()
+}
+
+func (x *exchange) dequeue() {
+	if x.queued {
+		x.queued = false
+		x.lease.answered()
+	}
+}
+
+func (x *exchange) send(req *http.Request) (*http.Response, error) {
+	to := *req.URL
+	to.Host = x.lease.Addr
+	req = req.WithContext(req.Context())
+	req.URL = &to
+	if req.Body != nil {
+		req.Body = io.NopCloser(req.Body) // Transport closes it when it cannot connect; another container may need it
+	}
+	res, err := x.lease.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	x.dequeue()
+	x.lease.failures.Store(0)
+	x.watch.answered.Store(true)
+	x.watch.touch()
+	res.Body = x.watch.download(res.Body)
+	return res, nil
+}
+
+// cut ends the request early because of why.
+func (x *exchange) cut(why *refusal) {
+	x.cancel(why)
+	x.out.breakOff(x.watch.answered.Load(), x.watch.reading.Load())
+}
+
+// fail answers a request that could not be carried: ReverseProxy's ErrorHandler.
+func (x *exchange) fail(_ http.ResponseWriter, req *http.Request, err error) {
+	if x.out.conn != nil {
+		return // upgraded, nobody to answer to
+	}
+	why := errDropped
+	switch cause := context.Cause(req.Context()); {
+	case errors.As(cause, &why), errors.As(err, &why):
+	case x.upload != nil && x.upload.err.Load() != nil:
+		why = x.upload.err.Load()
+	case req.Context().Err() != nil:
+		x.out.status = statusClientClosed
+		panic(http.ErrAbortHandler)
+	default:
+		x.router.cfg.Log.Info("request failed", "app", x.lease.live.route.App, "container", x.lease.Name, "request", x.id, "err", err)
+	}
+	x.refuse(why)
+}
+
+func (x *exchange) refuse(why *refusal) {
+	x.refused = why
+	why.write(x.out, x.id)
+}
+
+// buffers is a pool for copying bodies.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+func (b *buffers) Get() []byte {
+	if buffer, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return buffer[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }

@@ -1,0 +1,19 @@
+package router
+
+// HostKey is hostKey, for the fuzz test.
+var HostKey = hostKey
+
+// InFlight counts the requests on the targets of an app's route.
+func InFlight(r *Router, app string) int {
+	return (&Drain{r.table.Load().apps[app].targets}).InFlight()
+}
+
+// Quarantined names the targets of an app that are in quarantine.
+func Quarantined(r *Router, app string) (names []string) {
+	for _, t := range r.table.Load().apps[app].targets {
+		if t.quarantined.Load() {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,100 @@
+package router
+
+import (
+	"bufio"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// recorder notes what a client was sent, for the access log, and can break the connection to the client off.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64 // of the body; not counted after an upgrade
+
+	mu       sync.Mutex
+	conn     net.Conn // after an upgrade
+	finished bool     // the connection may carry the next request already
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Hijack is how ReverseProxy takes the connection over after a 101.
+func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil {
+		w.status = http.StatusSwitchingProtocols
+		w.mu.Lock()
+		w.conn = conn
+		w.mu.Unlock()
+	}
+	return conn, rw, err
+}
+
+// Unwrap lets http.ResponseController find the other methods.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// finish is called when the request is over: breakOff has no effect from then on.
+func (w *recorder) finish() {
+	w.mu.Lock()
+	w.finished = true
+	w.mu.Unlock()
+}
+
+// breakOff makes a blocked write to the client return; with upload, a blocked read too. Deadlines can not be set on every
+// kind of writer, and then there is nothing to break.
+func (w *recorder) breakOff(answering, upload bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.finished {
+		return
+	}
+	if w.conn != nil {
+		_ = w.conn.Close() // the copying ends either way
+		return
+	}
+	control, past := http.NewResponseController(w.ResponseWriter), time.Unix(1, 0)
+	if answering {
+		_ = control.SetWriteDeadline(past)
+	}
+	if upload {
+		_ = control.SetReadDeadline(past)
+	}
+}
+
+// record writes the access log's line.
+func (x *exchange) record() {
+	access := x.router.cfg.AccessLog
+	if access == nil {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("remote", remoteIP(x.in.RemoteAddr)), slog.String("host", x.in.Host),
+		slog.String("method", x.in.Method), slog.String("path", x.in.URL.Path), slog.Int("status", x.out.status),
+		slog.Int64("bytes", x.out.bytes), slog.Duration("duration", time.Since(x.start)), slog.String("request", x.id),
+	}
+	if live := x.lease.live; live != nil {
+		attrs = append(attrs, slog.String("app", live.route.App), slog.String("release", live.route.Release))
+	}
+	if x.lease.target != nil {
+		attrs = append(attrs, slog.String("container", x.lease.Name))
+	}
+	if x.refused != nil {
+		attrs = append(attrs, slog.String("err", x.refused.reason))
+	}
+	access.LogAttrs(x.in.Context(), slog.LevelInfo, "request", attrs...)
+}

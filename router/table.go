@@ -1,0 +1,145 @@
+package router
+
+import (
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// table is what is routed where. It is never changed once stored.
+type table struct {
+	hosts map[string]*live // by hostKey
+	apps  map[string]*live // by name
+}
+
+// live is the route of an app as the table holds it. A change of the route makes a new live.
+type live struct {
+	route   Route
+	targets []*target
+	turn    atomic.Uint64 // round robin
+}
+
+// makeLive prepares a route, taking over the targets of old that stay the same.
+func (r *Router) makeLive(route Route, old *live) *live {
+	next := &live{route: route}
+	for _, want := range route.Targets {
+		i := -1
+		if old != nil && old.route.Release == route.Release {
+			i = slices.IndexFunc(old.targets, func(t *target) bool { return t.Target == want })
+		}
+		if i >= 0 {
+			next.targets = append(next.targets, old.targets[i])
+		} else {
+			next.targets = append(next.targets, r.newTarget(route.App, want))
+		}
+	}
+	return next
+}
+
+// with returns the table with next in the place of its app's route, and next's hosts that belong to another app.
+func (t *table) with(next *live) (_ *table, refused []string) {
+	apps := maps.Clone(t.apps)
+	if apps == nil {
+		apps = make(map[string]*live)
+	}
+	apps[next.route.App] = next
+	result := t.assign(apps)
+	for _, host := range next.route.Hosts {
+		if key := hostKey(host); result.hosts[key] != next {
+			refused = append(refused, key)
+		}
+	}
+	return result, refused
+}
+
+func (t *table) without(app string) *table {
+	apps := maps.Clone(t.apps)
+	delete(apps, app)
+	return t.assign(apps)
+}
+
+// assign gives every host to an app that asks for it: to the one that has it in t, else to the first by name.
+func (t *table) assign(apps map[string]*live) *table {
+	hosts := make(map[string]*live, len(t.hosts))
+	claim := func(wins func(host, app string) bool) {
+		for _, app := range slices.Sorted(maps.Keys(apps)) {
+			for _, host := range apps[app].route.Hosts {
+				if key := hostKey(host); hosts[key] == nil && wins(key, app) {
+					hosts[key] = apps[app]
+				}
+			}
+		}
+	}
+	claim(func(host, app string) bool { had := t.hosts[host]; return had != nil && had.route.App == app })
+	claim(func(string, string) bool { return true })
+	return &table{hosts: hosts, apps: apps}
+}
+
+// hostKey is the form of a host in the table: lower case, without port and final dot. "Shop.Example.COM.:8080" is
+// "shop.example.com", "[::1]:80" is "::1".
+func hostKey(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		host = host[1 : len(host)-1]
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// lease is a target counted as in use by one request.
+type lease struct {
+	live *live
+	*target
+}
+
+// acquire borrows the next target for a host, none of skip. The error is a *refusal.
+//
+// The count goes up before the table is looked at again: either this call sees that the route was replaced and tries
+// anew, or whoever replaced it sees the count. So after Set no request is taken for an old target, and Drain misses none.
+func (r *Router) acquire(host string, skip []*target) (lease, error) {
+	key := hostKey(host)
+	for {
+		table := r.table.Load()
+		live := table.hosts[key]
+		if live == nil {
+			return lease{}, errUnknownHost
+		}
+		if !live.route.Serving {
+			return lease{live: live}, errNoRelease
+		}
+		target, err := live.pick(r.cfg.Queue, skip)
+		if err != nil {
+			return lease{live: live}, err
+		}
+		if now := r.table.Load(); now == table || now.hosts[key] == live {
+			return lease{live, target}, nil
+		}
+		target.answered()
+		target.release()
+	}
+}
+
+// pick counts one more request on the target whose turn it is.
+func (l *live) pick(queue int, skip []*target) (*target, error) {
+	if len(l.targets) == 0 {
+		return nil, errNoContainer
+	}
+	full, n := false, uint64(len(l.targets))
+	first := l.turn.Add(1) - 1
+	for i := range n {
+		t := l.targets[(first+i)%n]
+		if t.quarantined.Load() || slices.Contains(skip, t) {
+			continue
+		}
+		if t.take(queue) {
+			return t, nil
+		}
+		full = true
+	}
+	if full {
+		return nil, errQueueFull
+	}
+	return nil, errNoneReachable
+}

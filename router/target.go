@@ -1,0 +1,138 @@
+package router
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// target is a container, the connections to it, and how it fares.
+type target struct {
+	Target
+	app       string
+	transport *http.Transport
+
+	waiting  atomic.Int64 // requests without an answer yet, the queue
+	inflight atomic.Int64 // all requests, upgraded connections included
+
+	retired atomic.Bool   // not in the table any more
+	idle    chan struct{} // closed once retired and inflight is 0
+	once    sync.Once     // closes idle
+
+	severed context.Context // ends when requests still in flight are to be cut off
+	sever   context.CancelFunc
+
+	quarantined atomic.Bool
+	failures    atomic.Int32 // quarantines without an answer in between; decides the pause before the first probe
+}
+
+// idleUpstream is how long an unused connection to a container is kept. Shorter than the keep-alive time of common
+// application servers (node: 5 s), so that it is rarely the container that closes it, just as a request is sent.
+const idleUpstream = 4 * time.Second
+
+func (r *Router) newTarget(app string, to Target) *target {
+	t := &target{Target: to, app: app, idle: make(chan struct{})}
+	t.severed, t.sever = context.WithCancel(context.Background())
+	t.transport = &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := r.cfg.Dial(ctx, network, addr)
+			if err != nil {
+				return nil, &dialError{err}
+			}
+			return conn, nil
+		},
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        idleUpstream,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 256 << 10,
+	}
+	return t
+}
+
+// dialError tells that no connection was made: nothing of the request has reached the container.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+// take counts a request, unless queue requests wait already.
+func (t *target) take(queue int) bool {
+	if t.waiting.Add(1) > int64(queue) {
+		t.waiting.Add(-1)
+		return false
+	}
+	t.inflight.Add(1)
+	return true
+}
+
+// answered takes a request out of the queue: its answer has begun, or there will be none.
+func (t *target) answered() { t.waiting.Add(-1) }
+
+// release ends a request.
+func (t *target) release() {
+	if t.inflight.Add(-1) == 0 && t.retired.Load() {
+		t.settle()
+	}
+}
+
+// retire is called once t is in no table that acquire could still find current.
+func (t *target) retire() {
+	t.retired.Store(true)
+	if t.inflight.Load() == 0 {
+		t.settle()
+	}
+}
+
+// settle is reached with no request in flight on a retired target. A late acquire may count it up for a moment, but gives it
+// back unused.
+func (t *target) settle() {
+	t.once.Do(func() {
+		t.transport.CloseIdleConnections() // and those that become idle from now on
+		close(t.idle)
+	})
+}
+
+// quarantine takes a target that refuses or drops connections out of the turn, until a probe connects.
+func (r *Router) quarantine(t *target, cause error) {
+	if !t.quarantined.CompareAndSwap(false, true) {
+		return
+	}
+	r.mu.Lock() // orders this after or before Close
+	defer r.mu.Unlock()
+	if r.ctx.Err() != nil {
+		return
+	}
+	pause := time.Duration(0) // it may have dropped just this one request
+	if n := t.failures.Add(1); n > 1 {
+		pause = r.cfg.Probe << min(n-2, 6)
+	}
+	r.cfg.Log.Warn("container in quarantine", "app", t.app, "container", t.Name, "err", cause)
+	r.probes.Go(func() { r.probe(t, pause) })
+}
+
+// probe lets t back in when a connection can be made. It ends early when t is retired.
+func (r *Router) probe(t *target, pause time.Duration) {
+	for {
+		select {
+		case <-time.After(pause):
+		case <-t.idle:
+			return
+		case <-r.ctx.Done():
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.ctx, dialTimeout)
+		conn, err := r.cfg.Dial(ctx, "tcp", t.Addr)
+		cancel()
+		if err == nil {
+			_ = conn.Close() // nothing was sent
+			t.quarantined.Store(false)
+			r.cfg.Log.Info("container out of quarantine", "app", t.app, "container", t.Name)
+			return
+		}
+		pause = min(max(2*pause, r.cfg.Probe), 64*r.cfg.Probe)
+	}
+}

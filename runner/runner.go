@@ -1,0 +1,164 @@
+// Package runner is the contract between a deployment and the engine that runs
+// its containers.
+//
+// An [Engine] knows nothing of git, users or routes. It starts groups of equal
+// containers from an image, tells where they are and how they fare, runs a
+// command once, and removes what it was told to remove. Everything it makes is
+// labelled with its [Group] and with the namespace of the boathook that made it,
+// so that the truth can be read back from the engine alone.
+//
+// The contract is shaped so that an engine may be one machine or many: no method
+// hands out a process id, a local path or a descriptor, and state is watched as
+// whole snapshots. Package enginetest is the suite that every engine passes.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// ErrUnavailable is wrapped by every error that means the engine could not be
+// asked at all: it is down, restarting or out of reach. The same call may succeed
+// later; callers retry. An error that does not wrap it is an answer.
+var ErrUnavailable = errors.New("the container engine is not reachable")
+
+// ErrNotFound is wrapped where an instance or an image does not exist (any more).
+var ErrNotFound = errors.New("not found")
+
+// Group names the containers of one process type of one release.
+type Group struct {
+	App     string // application name
+	Release string // id of the deployment that made the release, e.g. "42"
+	Type    string // process type, e.g. "web", "worker", "postdeploy"
+}
+
+func (g Group) String() string { return fmt.Sprintf("%s/%s/%s", g.App, g.Release, g.Type) }
+
+// Selector picks groups; an empty field matches everything.
+type Selector Group
+
+// Matches tells whether g is picked by s.
+func (s Selector) Matches(g Group) bool {
+	return (s.App == "" || s.App == g.App) &&
+		(s.Release == "" || s.Release == g.Release) &&
+		(s.Type == "" || s.Type == g.Type)
+}
+
+// Limits bound one container. Zero means the engine's default, never "no limit",
+// for Memory and PIDs.
+type Limits struct {
+	Memory int64 // bytes
+	PIDs   int64 // processes and threads
+	CPU    int64 // relative weight, 1024 is standard (cgroup v1 cpu.shares)
+}
+
+// Spec describes containers to start.
+type Spec struct {
+	Group
+	Image string // what builder.Image.Ref said
+	// Argv is the whole command line, launcher included. Nil runs the image's own
+	// entry point and command.
+	Argv []string
+	// Env is the environment shared by all replicas. The engine adds, per
+	// container, CONTAINER ("web-1"), HOSTNAME ("my-app-web-1") and, if Port is
+	// set, PORT. No other variable of the host reaches the container.
+	Env    map[string]string
+	Port   bool // the process is expected to listen on $PORT
+	Limits Limits
+	// First is the number of the first replica; 0 means 1. Start makes containers
+	// TYPE-First to TYPE-(First+Replicas-1); Run makes the single TYPE-First.
+	First    int
+	Replicas int // Start only
+}
+
+// Phase is what an instance is doing.
+type Phase string
+
+const (
+	Pending Phase = "pending" // accepted, not yet running
+	Running Phase = "running"
+	Exited  Phase = "exited" // ended, by itself or killed; see ExitCode
+)
+
+// Instance is one container.
+type Instance struct {
+	Group
+	ID       string // the engine's own name for it, opaque, unique for ever
+	Number   int    // the 1 in web-1
+	Phase    Phase
+	Addr     string // host:port to dial from this process; "" without a port or while not running
+	Image    string
+	ExitCode int // valid if Phase is Exited; -1 if not known
+	// OOMKilled tells that the memory limit ended it.
+	OOMKilled bool
+	Started   time.Time // of the current run; zero while pending
+	Restarts  int       // restarts by the engine since the start
+}
+
+// Name is the container's name within its app, e.g. "web-1".
+func (i Instance) Name() string { return fmt.Sprintf("%s-%d", i.Type, i.Number) }
+
+// Exit is how a one-off ended.
+type Exit struct {
+	Code      int // 128+n if a signal n ended it
+	OOMKilled bool
+}
+
+// LogOptions choose what Logs writes.
+type LogOptions struct {
+	Tail   int  // last lines only; 0 means all that is kept
+	Follow bool // go on until the instance ends or ctx does
+}
+
+// Engine runs containers. All methods are safe for concurrent use, and return
+// early with ctx.Err() (wrapped) when ctx ends.
+type Engine interface {
+	// Name is the word of the configuration: "docker", "local".
+	Name() string
+
+	// Start creates and starts spec.Replicas containers and returns them in the order
+	// of their numbers. It does not wait for ports and does not restart what
+	// exits. A number of the group that is taken is an error. On an error it has removed every
+	// container that this call made.
+	Start(ctx context.Context, spec Spec) ([]Instance, error)
+
+	// Keep turns restarting on for the selected containers: from now on the engine
+	// itself brings back a container that exits, with backoff, also after a
+	// reboot of the host. Stopped ones are not started by this call.
+	Keep(ctx context.Context, sel Selector) error
+
+	// List returns the selected containers, sorted by group and number, exited ones
+	// included. One-offs of Run are listed too while they exist.
+	List(ctx context.Context, sel Selector) ([]Instance, error)
+
+	// Watch sends a snapshot (what List would say) at once and after every change, never
+	// more often than the reader takes them: only the newest is kept. The channel is
+	// closed when ctx ends, or when the engine is lost for good.
+	Watch(ctx context.Context, sel Selector) (<-chan []Instance, error)
+
+	// Run starts one container, copies its output (stdout and stderr as they come) to out,
+	// waits for the process to end, and removes the container on every path, killing what is
+	// left in it. It returns when the main process has ended even if something in it still holds the
+	// output open. A non-zero exit is not an error.
+	Run(ctx context.Context, spec Spec, out io.Writer) (Exit, error)
+
+	// Logs writes an instance's output, oldest first, to w. Works for exited instances.
+	Logs(ctx context.Context, id string, opt LogOptions, w io.Writer) error
+
+	// Remove stops the selected containers together (SIGTERM, then SIGKILL after grace), removes
+	// them and whatever was made for them, the app's network with its last container included. Removing
+	// nothing is no error. Grace 0 kills at once.
+	Remove(ctx context.Context, sel Selector, grace time.Duration) error
+
+	// RemoveInstance is Remove for a single one. A missing instance is no error.
+	RemoveInstance(ctx context.Context, id string, grace time.Duration) error
+
+	// Groups lists every group of which at least one container exists, sorted. For reconciliation at start.
+	Groups(ctx context.Context) ([]Group, error)
+
+	// Close releases what the engine value holds in this process. Containers go on running.
+	Close() error
+}
