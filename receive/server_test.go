@@ -341,6 +341,30 @@ func TestAdminSocket(t *testing.T) {
 	}
 }
 
+// A command that ends at once must not close its channel before the client has read that it was started.
+func TestQuickCommands(t *testing.T) {
+	h := start(t, nil)
+	raw, err := net.Dial("unix", h.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, channels, requests, err := gossh.NewClientConn(raw, h.socket, &gossh.ClientConfig{User: "git", HostKeyCallback: gossh.InsecureIgnoreHostKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := gossh.NewClient(conn, channels, requests)
+	defer client.Close()
+	for i := range 2000 {
+		session, err := client.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := session.Run("nothing"); err != nil {
+			t.Fatalf("command %d: %v", i, err)
+		}
+	}
+}
+
 func TestListenAdmin(t *testing.T) {
 	dir := t.TempDir()
 	stale := filepath.Join(dir, "stale.sock")

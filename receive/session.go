@@ -71,7 +71,7 @@ func (c *conn) requests(who Identity, s *session, requests <-chan *gossh.Request
 	defer cancel(errClientGone)
 	started := false
 	for req := range requests {
-		ok := false
+		ok, start := false, func() {}
 		switch req.Type {
 		case "exec", "shell", "subsystem":
 			run, err := c.command(who, s, req)
@@ -79,13 +79,15 @@ func (c *conn) requests(who Identity, s *session, requests <-chan *gossh.Request
 				break
 			}
 			ok, started = true, true
-			alive, stop := context.WithCancel(ctx)
-			command.Go(func() {
-				defer c.server.running.Done()
-				defer stop()
-				c.run(ctx, s, run)
-			})
-			command.Go(func() { c.keepAlive(alive, s.conn) }) // may outlive the command, until its question is answered
+			start = func() {
+				alive, stop := context.WithCancel(ctx)
+				command.Go(func() {
+					defer c.server.running.Done()
+					defer stop()
+					c.run(ctx, s, run)
+				})
+				command.Go(func() { c.keepAlive(alive, s.conn) }) // may outlive the command, until its question is answered
+			}
 		case "pty-req":
 			if !started {
 				s.width = width(req.Payload) // the terminal stays the client's own: lines, echo and Ctrl-C work as usual
@@ -98,6 +100,7 @@ func (c *conn) requests(who Identity, s *session, requests <-chan *gossh.Request
 		if req.WantReply {
 			c.warn("reply", req.Reply(ok, nil))
 		}
+		start() // not before the reply: a quick command would close the channel first, and the client read EOF
 	}
 }
 
