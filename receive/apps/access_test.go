@@ -45,6 +45,10 @@ var operations = []struct {
 		_, err := s.Deployments(ctx, c, app, 0)
 		return err
 	}},
+	{"deployment", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Deployment(ctx, c, app, 0)
+		return err
+	}},
 	{"deployment log", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
 		return s.DeploymentLog(ctx, c, app, 0, io.Discard)
 	}},

@@ -8,7 +8,7 @@ func Commands() Table {
 		listUsers(), addUser(), removeUser(),
 		listVariables(), getVariable(), setVariables(), unsetVariables(),
 		listContainers(), scale(),
-		listDeployments(), deploymentLog(), appLogs(),
+		listDeployments(), showDeployment(), deploymentLog(), appLogs(),
 		listCollaborators(), addCollaborator(), removeCollaborator(),
 	}
 	return append(t, help(t))

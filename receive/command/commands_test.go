@@ -151,6 +151,14 @@ var attempts = map[string][]attempt{
 		{bob, "deployments my-app", "", 1, "", notYours},
 		{alice, "deployments my-app -n -1", "", 2, "", "invalid value"},
 	},
+	"deployment": {
+		{alice, "deployment my-app", "", 0, "\nbuild  1.5s\n", ""},
+		{alice, "deployment my-app 1", "", 0, "\nstarting ", ""},
+		{lily, "deployment my-app --json", "", 0, `"phases":{"build":1.5}`, ""},
+		{alice, "deployment new-app", "", 1, "", "new-app has no deployment yet"},
+		{alice, "deployment my-app 7", "", 1, "", "my-app has no deployment 7"},
+		{bob, "deployment my-app", "", 1, "", notYours},
+	},
 	"deployment-logs": {
 		{lily, "deployment-logs my-app", "", 0, "-----> built\n", ""},
 		{alice, "deployment-logs my-app 1", "", 0, "-----> built\n", ""},

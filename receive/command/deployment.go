@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -19,10 +20,15 @@ func showDeployment() Command {
 		if err != nil {
 			return err
 		}
+		all := detailOf(d)
 		if c.json {
-			return c.printJSON(detailOf(d))
+			return c.printJSON(all)
 		}
-		return printList(c, eventsOf(d), "EVENT AT TOOK", func(e event) []string { return e[:] })
+		if err := printList(c, all.Transitions, "STATUS AT", func(t transition) []string { return []string{t.Status, when(t.At)} }); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.Stdout)
+		return printList(c, phasesOf(d), "PHASE TOOK", func(p phase) []string { return []string{p.name, p.took.Round(time.Millisecond).String()} })
 	}}
 }
 
@@ -49,15 +55,20 @@ func detailOf(d state.Deployment) detail {
 	return all
 }
 
-// event is a line of the table.
-type event [3]string
+// phaseOrder is the order in which a deployment runs through its phases.
+var phaseOrder = []string{"queue", "build", "ship", "start", "wait", "postdeploy", "switch"}
 
-func eventsOf(d state.Deployment) (events []event) {
-	for _, t := range d.Transitions {
-		events = append(events, event{string(t.Status), when(t.At), "-"})
+// phase is a line of the second table.
+type phase struct {
+	name string
+	took time.Duration
+}
+
+func phasesOf(d state.Deployment) (phases []phase) {
+	for _, name := range slices.SortedFunc(maps.Keys(d.Phases), func(a, b string) int {
+		return slices.Index(phaseOrder, a) - slices.Index(phaseOrder, b)
+	}) {
+		phases = append(phases, phase{name, d.Phases[name]})
 	}
-	for _, phase := range slices.Sorted(maps.Keys(d.Phases)) {
-		events = append(events, event{"phase " + phase, "-", d.Phases[phase].Round(time.Millisecond).String()})
-	}
-	return events
+	return phases
 }

@@ -92,6 +92,9 @@ func (w *world) deploy() {
 		}
 	}
 	if err == nil {
+		err = w.store.RecordPhase(ctx, d.ID, "build", 1500*time.Millisecond)
+	}
+	if err == nil {
 		err = w.store.AppendLog(ctx, d.ID, []byte("-----> built\n"))
 	}
 	if err == nil {
