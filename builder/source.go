@@ -37,7 +37,8 @@ type Source struct {
 	Size       int64     // bytes of all files
 	Submodules []string  // paths; they become empty directories
 
-	git gitRunner
+	git  gitRunner
+	root map[string]treeEntry // what lies directly in Tree; nil until the tree has been measured
 }
 
 // openSource reads commit from gitDir and checks the tree below dir ("" is the root) against limits without
@@ -108,7 +109,7 @@ func (s *Source) resolve(ctx context.Context, dir string) error {
 	return nil
 }
 
-// measure walks the tree once, counting and checking names.
+// measure walks the tree once, counting and checking names, and remembers the root's entries.
 func (s *Source) measure(ctx context.Context, limits Limits) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -133,8 +134,9 @@ func (s *Source) measure(ctx context.Context, limits Limits) error {
 	return nil
 }
 
-// count reads records "mode type id size\tpath\0"; size is "-" for what is no blob.
+// count reads records "mode kind id size\tpath\0".
 func (s *Source) count(r io.Reader, limits Limits) error {
+	s.root = map[string]treeEntry{}
 	records := bufio.NewScanner(r)
 	records.Split(splitNUL)
 	for records.Scan() {
@@ -142,16 +144,17 @@ func (s *Source) count(r io.Reader, limits Limits) error {
 		if err := checkName(name); err != nil {
 			return err
 		}
-		fields := strings.Fields(meta)
-		if len(fields) != 4 {
-			return fmt.Errorf("git ls-tree: unexpected record %q", meta)
+		e, err := parseEntry(meta)
+		if err != nil {
+			return err
 		}
-		if fields[1] == "commit" {
+		if e.kind == "commit" {
 			s.Submodules = append(s.Submodules, name)
 		}
-		if n, err := strconv.ParseInt(fields[3], 10, 64); err == nil {
-			s.Size += n
+		if !strings.Contains(name, "/") {
+			s.root[name] = e
 		}
+		s.Size += e.size
 		s.Files++
 		switch {
 		case s.Files > limits.SourceFiles:
@@ -203,26 +206,46 @@ func (s *Source) ReadFile(ctx context.Context, name string) ([]byte, error) {
 
 // treeEntry is one line of git ls-tree.
 type treeEntry struct {
-	mode, id string
-	size     int64
+	mode, kind, id string // kind is blob, tree or commit
+	size           int64  // bytes; 0 for what is no blob
+}
+
+// parseEntry reads "mode kind id size"; size is "-" for what is no blob.
+func parseEntry(meta string) (treeEntry, error) {
+	fields := strings.Fields(meta)
+	if len(fields) != 4 {
+		return treeEntry{}, fmt.Errorf("git ls-tree: unexpected record %q", meta)
+	}
+	e := treeEntry{mode: fields[0], kind: fields[1], id: fields[2]}
+	if fields[3] == "-" {
+		return e, nil
+	}
+	var err error
+	if e.size, err = strconv.ParseInt(fields[3], 10, 64); err != nil {
+		return treeEntry{}, fmt.Errorf("git ls-tree: unexpected record %q", meta)
+	}
+	return e, nil
 }
 
 // entry looks a path up in the tree.
 func (s *Source) entry(ctx context.Context, name string) (treeEntry, error) {
 	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	if s.root != nil && !strings.Contains(name, "/") { // a process less
+		e, ok := s.root[name]
+		if !ok {
+			return treeEntry{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+		}
+		return e, nil
+	}
 	out, err := s.git.output(ctx, "--literal-pathspecs", "ls-tree", "-l", "-z", "--full-tree", s.Tree, "--", name)
 	if err != nil {
 		return treeEntry{}, err
 	}
-	fields := strings.Fields(string(out))
-	if len(fields) < 4 {
+	meta, _, found := strings.Cut(string(out), "\t")
+	if !found {
 		return treeEntry{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	size, err := strconv.ParseInt(fields[3], 10, 64)
-	if err != nil {
-		size = 0 // "-": a directory or a submodule
-	}
-	return treeEntry{mode: fields[0], id: fields[2], size: size}, nil
+	return parseEntry(meta)
 }
 
 // Close removes what reading the tree needed on disk.

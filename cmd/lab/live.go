@@ -9,15 +9,18 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 )
@@ -59,71 +62,105 @@ func (p *platform) measureLive(ctx context.Context, api *client.Client, rounds i
 	if err := p.git(ctx, dir, "push", "-q", "scalingo", "master"); err != nil { // warms both: not counted
 		return nil, nil, err
 	}
-	var pushes, lives, byHand []time.Duration
+	var m liveRounds
 	for round := range rounds {
-		push, live, err := p.pushToLive(ctx, dir, 2*round+1)
-		if err != nil {
-			return nil, nil, err
+		pair := []func() error{
+			func() error { return m.push(ctx, p, dir, 2*round+1) },
+			func() error { return m.handMade(ctx, p, api, 2*round+2) },
 		}
-		pushes, lives = append(pushes, push), append(lives, live)
-		if binary, err = buildServer(ctx, p.dir, 2*round+2); err != nil {
-			return nil, nil, err
+		if round%2 == 1 { // neither is always the first
+			slices.Reverse(pair)
 		}
-		took, err := handMade(ctx, api, filepath.Base(p.dir), binary)
-		if err != nil {
-			return nil, nil, err
+		for _, measure := range pair {
+			if err := errors.Join(p.untilRetired(ctx, api), measure()); err != nil {
+				return nil, nil, err
+			}
 		}
-		byHand = append(byHand, took)
 	}
+	lives, byHand := m.lives, m.byHand
 	printPairs(out, "boathook", "by hand", lives, byHand)
-	fmt.Fprintf(out, "the whole git push until the router answers: %.1f ms (median)\n", ms(median(pushes)))
+	fmt.Fprintf(out, "the whole git push until the router answers: %.1f ms (median)\nphases of boathook's, median ms:", ms(median(m.pushes)))
+	for _, name := range slices.Sorted(maps.Keys(m.phases)) {
+		fmt.Fprintf(out, " %s %.1f", name, ms(median(m.phases[name])))
+	}
+	fmt.Fprintln(out)
 	ratio := medianRatio(lives, byHand)
 	var broken []string
 	if ratio > liveRatio {
 		broken = append(broken, fmt.Sprintf("%.2f times the work by hand, promised %.2f", ratio, liveRatio))
 	}
-	return map[string]any{"ratio": ratio, "boathook_ms": ms(median(lives)), "push_ms": ms(median(pushes)), "by_hand_ms": ms(median(byHand)), "rounds": rounds}, broken, nil
+	return map[string]any{"ratio": ratio, "boathook_ms": ms(median(lives)), "push_ms": ms(median(m.pushes)), "by_hand_ms": ms(median(byHand)), "rounds": rounds}, broken, nil
 }
 
-// pushToLive commits and pushes a version. push is from the start of git push until the router answers with it, live from the
-// record of the received commit to the switch.
-func (p *platform) pushToLive(ctx context.Context, dir string, version int) (push, live time.Duration, err error) {
+// liveRounds are the figures of the rounds so far.
+type liveRounds struct {
+	pushes, lives, byHand []time.Duration
+	phases                map[string][]time.Duration
+}
+
+// push commits and pushes a version. A push is from the start of git push until the router answers with it; it was live in the
+// time from the record of the received commit to the switch.
+func (m *liveRounds) push(ctx context.Context, p *platform, dir string, version int) error {
 	binary, err := buildServer(ctx, p.dir, version)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "server"), binary, 0o755); err != nil {
-		return 0, 0, err
+		return err
 	}
 	if err := p.git(ctx, dir, "commit", "-q", "-a", "-m", strconv.Itoa(version)); err != nil {
-		return 0, 0, err
+		return err
 	}
 	begin := time.Now()
 	if err := p.git(ctx, dir, "push", "-q", "scalingo", "master"); err != nil {
-		return 0, 0, err
+		return err
 	}
 	if err := p.untilVersion(ctx, version); err != nil {
-		return 0, 0, err
+		return err
 	}
-	push = time.Since(begin)
-	live, err = p.lastDeployment(ctx)
-	return push, live, err
+	m.pushes = append(m.pushes, time.Since(begin))
+	return m.addRecord(ctx, p)
 }
 
-// lastDeployment is how long the newest deployment took, by its own record.
-func (p *platform) lastDeployment(ctx context.Context) (time.Duration, error) {
-	text, err := p.query(ctx, "", "deployments", appName, "-n", "1", "--json")
+// addRecord adds how long the newest deployment and its phases took, by its own record.
+func (m *liveRounds) addRecord(ctx context.Context, p *platform) error {
+	text, err := p.query(ctx, "", "deployment", appName, "--json")
 	if err != nil {
-		return 0, err
+		return err
 	}
-	var newest []struct{ Created, Finished time.Time }
+	var newest struct {
+		Created, Finished time.Time
+		Phases            map[string]float64 // seconds
+	}
 	if err := json.Unmarshal(text, &newest); err != nil {
-		return 0, err
+		return err
 	}
-	if len(newest) != 1 || newest[0].Finished.IsZero() {
-		return 0, fmt.Errorf("no finished deployment in %s", text)
+	if newest.Finished.IsZero() {
+		return fmt.Errorf("no finished deployment in %s", text)
 	}
-	return newest[0].Finished.Sub(newest[0].Created), nil
+	m.lives = append(m.lives, newest.Finished.Sub(newest.Created))
+	if m.phases == nil {
+		m.phases = map[string][]time.Duration{}
+	}
+	for name, took := range newest.Phases {
+		m.phases[name] = append(m.phases[name], time.Duration(took*float64(time.Second)))
+	}
+	return nil
+}
+
+// untilRetired waits for the old version's container to be gone, so that its removal is not measured.
+func (p *platform) untilRetired(ctx context.Context, api *client.Client) error {
+	for {
+		all, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("name", filepath.Base(p.dir)))})
+		if err != nil || len(all) == 1 {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (p *platform) untilVersion(ctx context.Context, version int) error {
@@ -148,6 +185,17 @@ func (p *platform) untilVersion(ctx context.Context, version int) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// handMade measures a version that is made by hand.
+func (m *liveRounds) handMade(ctx context.Context, p *platform, api *client.Client, version int) error {
+	binary, err := buildServer(ctx, p.dir, version)
+	if err != nil {
+		return err
+	}
+	took, err := handMade(ctx, api, filepath.Base(p.dir), binary)
+	m.byHand = append(m.byHand, took)
+	return err
 }
 
 // handMade builds and starts the image with the Docker API alone and removes it afterwards; the time is until TCP accepts.

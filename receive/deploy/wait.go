@@ -139,7 +139,7 @@ func (r *deployment) because(ctx context.Context, err error) error {
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3g seconds", d.Seconds()) }
 
 // dialEvery is the pause between two attempts; a refused connection costs next to nothing.
-const dialEvery = 20 * time.Millisecond
+const dialEvery = 5 * time.Millisecond
 
 // untilAccepting dials the container until it accepts, asking anew for the address while it has none.
 func (r *deployment) untilAccepting(ctx context.Context, i runner.Instance) error {
