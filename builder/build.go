@@ -149,6 +149,14 @@ func (b *Build) Remove(ctx context.Context, ref string) error {
 	return b.removeLocalImage(ref)
 }
 
+// Images implements Builder.
+func (b *Build) Images(ctx context.Context) ([]string, error) {
+	if b.cfg.Docker != nil {
+		return b.dockerImages(ctx)
+	}
+	return filepath.Glob(filepath.Join(b.cfg.Dir, "images", "*"))
+}
+
 // DeleteCache implements Builder.
 func (b *Build) DeleteCache(ctx context.Context, app string) error {
 	if !namePattern.MatchString(app) {

@@ -42,6 +42,8 @@ type Builder interface {
 	Build(ctx context.Context, req Request) (Image, error)
 	// Remove deletes an image that Build made. A missing one is no error.
 	Remove(ctx context.Context, ref string) error
+	// Images lists the Refs of all images that were made here and not removed, also by a process that has died since.
+	Images(ctx context.Context) ([]string, error)
 	// DeleteCache empties the app's build cache.
 	DeleteCache(ctx context.Context, app string) error
 }

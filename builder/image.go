@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 )
@@ -21,6 +22,19 @@ func (b *Build) imageLabels(req Request) map[string]string {
 // imageTag names an image, so that docker image prune, which takes what has no name, leaves it alone.
 func (b *Build) imageTag(req Request) string {
 	return strings.ToLower(b.cfg.Namespace+"/"+req.App) + ":" + req.Deployment
+}
+
+// dockerImages implements Images on the engine.
+func (b *Build) dockerImages(ctx context.Context) (refs []string, err error) {
+	list, err := b.cfg.Docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(
+		filters.Arg("label", labelNamespace+"="+b.cfg.Namespace), filters.Arg("label", labelRole+"=image"))})
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	for _, i := range list {
+		refs = append(refs, i.ID)
+	}
+	return refs, nil
 }
 
 // removeImage implements Remove on the engine.

@@ -38,6 +38,9 @@ func (d *Deployer) Recover(ctx context.Context) error {
 			return fmt.Errorf("deployment %d: %w", dead.ID, err)
 		}
 	}
+	if err := d.removeStrayImages(ctx, apps); err != nil {
+		return err
+	}
 	for _, app := range apps {
 		if err := d.revive(ctx, app); err != nil {
 			// One app that cannot be brought back must not keep the others from being served.
@@ -103,6 +106,34 @@ func (d *Deployer) removeStrays(ctx context.Context, live map[string]string) err
 		d.Log.Info("stray containers removed", "group", g.String())
 		if err := d.Engine.Remove(ctx, runner.Selector(g), 0); err != nil {
 			return fmt.Errorf("remove %s: %w", g, err)
+		}
+	}
+	return nil
+}
+
+// removeStrayImages removes the images that no release knows: their deployment died before it could record one.
+func (d *Deployer) removeStrayImages(ctx context.Context, apps []state.App) error {
+	known := map[string]bool{}
+	for _, app := range apps {
+		releases, err := d.Store.Releases(ctx, app.Name)
+		if err != nil {
+			return fmt.Errorf("releases of %s: %w", app.Name, err)
+		}
+		for _, r := range releases {
+			known[r.Image] = true
+		}
+	}
+	images, err := d.Builder.Images(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ref := range images {
+		if known[ref] {
+			continue
+		}
+		d.Log.Info("stray image removed", "image", ref)
+		if err := d.Builder.Remove(ctx, ref); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -39,6 +39,8 @@ type shelf struct {
 	removed []string
 }
 
+func (s *shelf) Images(context.Context) ([]string, error) { return nil, nil }
+
 func (s *shelf) Remove(ctx context.Context, ref string) error {
 	instances, err := s.engine.List(ctx, runner.Selector{})
 	if err != nil {
