@@ -80,7 +80,9 @@ type Phase string
 const (
 	Pending Phase = "pending" // accepted, not yet running
 	Running Phase = "running"
-	Exited  Phase = "exited" // ended, by itself or killed; see ExitCode
+	Exited  Phase = "exited" // ended, by itself or killed, and stays so; see ExitCode
+	// Restarting has ended too, but Keep holds for it: the engine starts it again after a pause.
+	Restarting Phase = "restarting"
 )
 
 // Instance is one container.
@@ -91,7 +93,7 @@ type Instance struct {
 	Phase    Phase
 	Addr     string // host:port to dial from this process; "" without a port or while not running
 	Image    string
-	ExitCode int // valid if Phase is Exited; -1 if not known
+	ExitCode int // valid if Phase is Exited or Restarting; -1 if not known
 	// OOMKilled tells that the memory limit ended it.
 	OOMKilled bool
 	Started   time.Time // of the current run; zero while pending

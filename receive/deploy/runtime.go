@@ -47,6 +47,8 @@ func stateOf(i runner.Instance) string {
 		return "running"
 	case runner.Pending:
 		return "booting"
+	case runner.Restarting:
+		return "restarting"
 	}
 	return "crashed"
 }

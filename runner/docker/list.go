@@ -101,7 +101,7 @@ func read(got container.InspectResponse) runner.Instance {
 	if i.Phase == runner.Running && p.port != "" {
 		i.Addr = address(got, p.port)
 	}
-	if i.Phase == runner.Exited {
+	if i.Phase == runner.Exited || i.Phase == runner.Restarting {
 		i.ExitCode = got.State.ExitCode
 		i.OOMKilled = oomKilled(got.State)
 	}
@@ -112,7 +112,9 @@ func phase(s *container.State) runner.Phase {
 	switch {
 	case s.Status == container.StateCreated:
 		return runner.Pending
-	case s.Running && !s.Restarting:
+	case s.Restarting:
+		return runner.Restarting
+	case s.Running:
 		return runner.Running
 	}
 	return runner.Exited

@@ -153,7 +153,7 @@ func testKeep(t *testing.T, f *fixture) {
 	stopped := f.start(t, f.spec("web", "exit 3"))[0]
 	f.exited(t, unkept.ID)
 	f.exited(t, stopped.ID)
-	spec := f.spec("web", "sleep 3; exit 3")
+	spec := f.spec("web", "sleep 1; exit 3")
 	spec.First = 2
 	kept := f.start(t, spec)[0]
 	if err := f.engine.Keep(f.ctx, runner.Selector{App: f.app, Type: "web"}); err != nil {
@@ -168,6 +168,14 @@ func testKeep(t *testing.T, f *fixture) {
 		t.Fatalf("%s is gone", id)
 		return 0
 	}
+	f.eventually(t, "kept container is seen between two runs", func() bool {
+		for _, i := range f.list(t, runner.Selector{App: f.app, Type: "web"}) {
+			if i.ID == kept.ID && i.Phase == runner.Restarting {
+				return i.ExitCode == 3 && i.Addr == ""
+			}
+		}
+		return false
+	})
 	f.eventually(t, "kept container restarts twice", func() bool { return restarts(kept.ID) >= 2 })
 	for _, id := range []string{unkept.ID, stopped.ID} {
 		if got := f.exited(t, id); got.Restarts != 0 {

@@ -56,7 +56,7 @@ func (e *Engine) adoptInstance(dir string, rec record) error {
 	if p == nil {
 		// Boathook may have died between starting a process and recording it.
 		killStrays(0, i.marks())
-		if rec.Phase != runner.Exited {
+		if rec.Phase == runner.Running || rec.Phase == runner.Pending {
 			e.exited(i, -1)
 		}
 	}

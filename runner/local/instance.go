@@ -92,6 +92,9 @@ func (e *Engine) exited(i *instance, code int) {
 	err := e.change(i, func(r *record) {
 		i.proc = nil
 		r.Phase = runner.Exited
+		if r.Keep && !closed(i.stopped) {
+			r.Phase = runner.Restarting
+		}
 		r.ExitCode = code
 		r.PID, r.ProcessID = 0, ""
 	})
