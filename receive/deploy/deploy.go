@@ -46,6 +46,7 @@ type Limits struct {
 	Drain      time.Duration // how long requests in flight may finish on the old version, 30 s
 	Stop       time.Duration // between SIGTERM and SIGKILL, 30 s
 	Releases   int           // images of successful releases kept per app, 5
+	Crashes    int           // of a live container in a row until it is given up, 12
 }
 
 func (l Limits) withDefaults() Limits {
@@ -56,6 +57,7 @@ func (l Limits) withDefaults() Limits {
 	l.Drain = cmp.Or(l.Drain, 30*time.Second)
 	l.Stop = cmp.Or(l.Stop, 30*time.Second)
 	l.Releases = cmp.Or(l.Releases, 5)
+	l.Crashes = cmp.Or(l.Crashes, 12)
 	return l
 }
 
@@ -75,10 +77,12 @@ type Config struct {
 // Deployer deploys, and answers for what is live. Close it when done.
 type Deployer struct {
 	Config
-	queue  *queue
-	routes *routes
+	queue      *queue
+	claims     *claims
+	routes     *routes
+	reconciler *reconciler
 
-	// background holds the retirements; they outlive the push that caused them.
+	// background holds the retirements, which outlive the push that caused them, and what keeps the live releases alive.
 	background sync.WaitGroup
 	stop       context.Context // ends at Interrupt
 	cancel     context.CancelFunc
@@ -88,9 +92,10 @@ type Deployer struct {
 func New(cfg Config) *Deployer {
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Engine = patient{cfg.Engine}
-	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent)}
+	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent), claims: newClaims()}
 	d.stop, d.cancel = context.WithCancel(context.Background())
 	d.routes = newRoutes(cfg.Engine, cfg.Router, cfg.AppsURL, cfg.Log)
+	d.reconciler = newReconciler(d)
 	return d
 }
 

@@ -35,6 +35,17 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Reason is what git prints in the parentheses of "[remote rejected]".
 func (f *Failure) Reason() string { return string(f.Status) }
 
+// summary is what a person who did not push is told, in several lines.
+func (f *Failure) summary() string {
+	lines := []string{f.Text}
+	for _, more := range []string{strings.TrimRight(f.Output, "\n"), f.Advice} {
+		if more != "" {
+			lines = append(lines, more)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
 // cleanupTime bounds the removal of what a failed deployment made.
 const cleanupTime = 2 * time.Minute
 

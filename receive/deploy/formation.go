@@ -16,6 +16,8 @@ import (
 // hooks are Procfile entries that are run by a deployment and never scaled.
 var hooks = []string{"postdeploy", "release"}
 
+func isHook(processType string) bool { return slices.Contains(hooks, processType) }
+
 // web is the process type that gets a port and the app's requests.
 const web = "web"
 
@@ -25,7 +27,7 @@ func planFormation(stored []state.ProcessType, types map[string]string) ([]state
 	known := map[string]state.ProcessType{}
 	for _, p := range stored {
 		known[p.Name] = p
-		if _, declared := types[p.Name]; !declared && p.Amount > 0 && !slices.Contains(hooks, p.Name) {
+		if _, declared := types[p.Name]; !declared && p.Amount > 0 && !isHook(p.Name) {
 			return nil, &Failure{
 				Status: state.BuildError,
 				Text:   fmt.Sprintf("The Procfile does not declare '%s' any more, but it is scaled to %d", p.Name, p.Amount),
@@ -35,7 +37,7 @@ func planFormation(stored []state.ProcessType, types map[string]string) ([]state
 	}
 	var plan []state.ProcessType
 	for name, command := range types {
-		if slices.Contains(hooks, name) {
+		if isHook(name) {
 			continue
 		}
 		p, old := known[name]

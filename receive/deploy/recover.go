@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"boathook/receive/gitpack"
 	"boathook/receive/state"
@@ -13,7 +14,7 @@ import (
 
 // Recover brings the engine, the router and the refs in step with what the store knows. Call it once, before the first push: deployments
 // that were under way when boathook ended become aborted, their containers and images are removed, every live release is
-// routed to, and containers of it that are missing are started.
+// routed to. Containers of it that are missing are started in the background, as they are from then on.
 func (d *Deployer) Recover(ctx context.Context) error {
 	apps, err := d.Store.Apps(ctx)
 	if err != nil {
@@ -47,7 +48,8 @@ func (d *Deployer) Recover(ctx context.Context) error {
 			d.Log.Error("app not revived", "app", app.Name, "err", err)
 		}
 	}
-	d.background.Go(func() { d.routes.follow(d.stop) })
+	d.background.Go(func() { d.routes.follow(d.stop, func(app string) { d.reconciler.look(app, time.Now()) }) })
+	d.background.Go(func() { d.reconciler.run(d.stop) })
 	return nil
 }
 
@@ -139,60 +141,24 @@ func (d *Deployer) removeStrayImages(ctx context.Context, apps []state.App) erro
 	return nil
 }
 
-// revive routes to an app's live release after starting what is missing of it.
+// revive routes to an app's live release and has the reconciler start what is missing of it. The switch to it may have been cut
+// short before the engine was told to keep its containers.
 func (d *Deployer) revive(ctx context.Context, app state.App) error {
 	if app.Live == 0 {
 		return nil
 	}
-	id := strconv.FormatInt(app.Live, 10)
-	formation, err := d.Store.Formation(ctx, app.Name)
+	release := runner.Selector{App: app.Name, Release: strconv.FormatInt(app.Live, 10)}
+	instances, err := d.Engine.List(ctx, release)
 	if err != nil {
 		return err
 	}
-	instances, err := d.Engine.List(ctx, runner.Selector{App: app.Name, Release: id})
-	if err != nil {
-		return err
-	}
-	d.routes.live(app.Name, id, instances)
-	for _, p := range formation {
-		if err := d.fill(ctx, app, p, instances); err != nil {
-			return err
-		}
-	}
-	_, err = d.routes.refresh(ctx, app.Name)
-	return err
-}
-
-// fill starts the containers of one process type that should run and do not.
-func (d *Deployer) fill(ctx context.Context, app state.App, p state.ProcessType, instances []runner.Instance) error {
-	present := map[int]bool{}
-	for _, i := range instances {
-		if i.Type != p.Name {
-			continue
-		}
-		if i.Phase == runner.Running || i.Phase == runner.Pending {
-			present[i.Number] = true
-		} else if err := d.Engine.RemoveInstance(ctx, i.ID, 0); err != nil {
-			return err
-		}
-	}
-	for number := 1; number <= p.Amount; number++ {
-		if present[number] {
-			continue
-		}
-		if err := d.startOne(ctx, app, p, number); err != nil {
-			return err
-		}
-	}
-	return nil
+	d.routes.live(app.Name, release.Release, instances)
+	d.reconciler.look(app.Name, time.Now())
+	return d.Engine.Keep(ctx, release)
 }
 
 // startOne starts one numbered container of the live release.
-func (d *Deployer) startOne(ctx context.Context, app state.App, p state.ProcessType, number int) error {
-	release, err := d.Store.Release(ctx, app.Live)
-	if err != nil {
-		return fmt.Errorf("release %d: %w", app.Live, err)
-	}
+func (d *Deployer) startOne(ctx context.Context, app state.App, release state.Release, p state.ProcessType, number int) error {
 	vars, err := d.Store.Variables(ctx, app.Name)
 	if err != nil {
 		return fmt.Errorf("variables: %w", err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -55,77 +56,124 @@ func (s *shelf) Remove(ctx context.Context, ref string) error {
 	return nil
 }
 
+// ruin is what a boathook that died has left: a store, a local engine and a router's table, for the next deployer.
+type ruin struct {
+	t      *testing.T
+	dir    string
+	store  *state.Store
+	engine *local.Engine
+	images *shelf
+	table  *router.Router
+	refs   heads
+}
+
+func newRuin(t *testing.T) *ruin {
+	t.Helper()
+	ctx := t.Context()
+	r := &ruin{t: t, dir: t.TempDir(), table: router.New(router.Config{})}
+	t.Cleanup(func() { check(t, r.table.Close()) })
+	var err error
+	r.store, err = state.Open(ctx, filepath.Join(r.dir, "boathook.db"))
+	check(t, err)
+	t.Cleanup(func() { check(t, r.store.Close()) })
+	r.engine, err = local.New(local.Config{Dir: filepath.Join(r.dir, "local"), Log: slog.New(slog.DiscardHandler),
+		Backoff: time.Millisecond, MaxBackoff: 10 * time.Millisecond})
+	check(t, err)
+	t.Cleanup(func() {
+		check(t, r.engine.Remove(context.Background(), runner.Selector{}, 0))
+		check(t, r.engine.Close())
+	})
+	r.images = &shelf{engine: r.engine}
+	_, err = r.store.CreateUser(ctx, "alice", false)
+	check(t, err)
+	_, err = r.store.CreateApp(ctx, "my-app", "alice")
+	check(t, err)
+	return r
+}
+
+// release makes one that was starting, of a worker that runs a command.
+func (r *ruin) release(commit, command string) state.Release {
+	r.t.Helper()
+	ctx := r.t.Context()
+	image := filepath.Join(r.dir, "image-"+commit)
+	check(r.t, os.Mkdir(image, 0o755))
+	d, err := r.store.CreateDeployment(ctx, state.Deployment{App: "my-app", Ref: "refs/heads/master", Commit: commit, Pusher: "alice"})
+	check(r.t, err)
+	release := state.Release{Deployment: d.ID, App: "my-app", Commit: commit, Image: image, Launcher: []string{"/bin/sh", "-c"},
+		Types: map[string]string{"worker": command}}
+	for _, status := range []state.Status{state.Building, state.Pushing, state.Starting} {
+		check(r.t, r.store.SetStatus(ctx, d.ID, status, ""))
+	}
+	check(r.t, r.store.SaveRelease(ctx, release))
+	return release
+}
+
+// deployer makes the one that comes after; it is closed at the end of the test.
+func (r *ruin) deployer(limits Limits) *Deployer {
+	d := New(Config{Store: r.store, Builder: r.images, Engine: r.engine, Router: r.table, Refs: r.refs, Limits: limits,
+		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
+	r.t.Cleanup(d.Close)
+	return d
+}
+
+// running lists the containers that run, by name and id.
+func (r *ruin) running() map[string]string {
+	r.t.Helper()
+	all, err := r.engine.List(r.t.Context(), runner.Selector{App: "my-app"})
+	check(r.t, err)
+	found := map[string]string{}
+	for _, i := range all {
+		if i.Phase == runner.Running {
+			found[i.Release+"/"+i.Name()] = i.ID
+		}
+	}
+	return found
+}
+
+// eventually polls until ok.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
 // TestRecover starts a deployer where another one died: one release is live but none of its containers runs, a second deployment
 // was starting, with its containers there and its ref moved.
 func TestRecover(t *testing.T) {
 	ctx := t.Context()
-	dir := t.TempDir()
-	store, err := state.Open(ctx, filepath.Join(dir, "boathook.db"))
-	check(t, err)
-	defer store.Close()
-	engine, err := local.New(local.Config{Dir: filepath.Join(dir, "local"), Log: slog.New(slog.DiscardHandler)})
-	check(t, err)
-	defer engine.Close()
-	defer func() { check(t, engine.Remove(context.WithoutCancel(ctx), runner.Selector{}, 0)) }()
-
-	_, err = store.CreateUser(ctx, "alice", false)
-	check(t, err)
-	_, err = store.CreateApp(ctx, "my-app", "alice")
-	check(t, err)
-	release := func(commit string) state.Release {
-		image := filepath.Join(dir, "image-"+commit)
-		check(t, os.Mkdir(image, 0o755))
-		d, err := store.CreateDeployment(ctx, state.Deployment{App: "my-app", Ref: "refs/heads/master", Commit: commit, Pusher: "alice"})
-		check(t, err)
-		r := state.Release{Deployment: d.ID, App: "my-app", Commit: commit, Image: image, Launcher: []string{"/bin/sh", "-c"},
-			Types: map[string]string{"worker": "sleep 600"}}
-		for _, status := range []state.Status{state.Building, state.Pushing, state.Starting} {
-			check(t, store.SetStatus(ctx, d.ID, status, ""))
-		}
-		check(t, store.SaveRelease(ctx, r))
-		return r
-	}
-	live := release("c1")
+	r := newRuin(t)
+	live := r.release("c1", "sleep 600")
 	formation := []state.ProcessType{{Name: "worker", Command: "sleep 600", Amount: 2, Size: "M"}}
-	check(t, store.GoLive(ctx, live.Deployment, formation))
-	dead := release("c2")
-	refs := heads{"refs/heads/master": "c2", "refs/heads/main": gitpack.ZeroID}
-
-	images := &shelf{engine: engine}
-	table := router.New(router.Config{})
-	defer table.Close()
-	d := New(Config{Store: store, Builder: images, Engine: engine, Router: table, Refs: refs,
-		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
+	check(t, r.store.GoLive(ctx, live.Deployment, formation))
+	dead := r.release("c2", "sleep 600")
+	r.refs = heads{"refs/heads/master": "c2", "refs/heads/main": gitpack.ZeroID}
+	d := r.deployer(Limits{})
 	spec, err := d.spec(state.App{Name: "my-app"}, dead, nil, formation[0])
 	check(t, err)
-	_, err = engine.Start(ctx, spec)
+	_, err = r.engine.Start(ctx, spec)
 	check(t, err)
 
 	check(t, d.Recover(ctx))
-	defer d.Close()
 
-	after, err := store.Deployment(ctx, dead.Deployment)
+	after, err := r.store.Deployment(ctx, dead.Deployment)
 	check(t, err)
 	if after.Status != state.Aborted {
 		t.Errorf("the dead deployment reads %s", after.Status)
 	}
-	if refs["refs/heads/master"] != "c1" {
-		t.Errorf("master is at %s, not at the commit that is live", refs["refs/heads/master"])
+	if r.refs["refs/heads/master"] != "c1" {
+		t.Errorf("master is at %s, not at the commit that is live", r.refs["refs/heads/master"])
 	}
-	if diff := cmp.Diff([]string{dead.Image}, images.removed); diff != "" {
+	if diff := cmp.Diff([]string{dead.Image}, r.images.removed); diff != "" {
 		t.Errorf("removed images:\n%s", diff)
 	}
-	groups, err := engine.Groups(ctx)
-	check(t, err)
-	if diff := cmp.Diff([]runner.Group{{App: "my-app", Release: "1", Type: "worker"}}, groups); diff != "" {
-		t.Errorf("groups:\n%s", diff)
-	}
-	running, err := engine.List(ctx, runner.Selector{App: "my-app"})
-	check(t, err)
-	if len(running) != 2 {
-		t.Errorf("%d containers of the live release run, want 2", len(running))
-	}
-	if routes := table.Routes(); len(routes) != 1 || routes[0].Release != "1" || !routes[0].Serving {
+	eventually(t, "the live release runs", func() bool {
+		running := r.running()
+		return len(running) == 2 && running["1/worker-1"] != "" && running["1/worker-2"] != ""
+	})
+	if routes := r.table.Routes(); len(routes) != 1 || routes[0].Release != "1" || !routes[0].Serving {
 		t.Errorf("routes: %+v", routes)
 	}
 }

@@ -111,9 +111,9 @@ func (r *routes) refresh(ctx context.Context, app string, except ...string) (*ro
 	return r.router.Set(r.route(app, s)), nil
 }
 
-// follow refreshes an app's route whenever one of its containers changes, until ctx ends. What a snapshot says is only the
+// follow refreshes an app's route whenever one of its containers changes, and then tells changed, until ctx ends. What a snapshot says is only the
 // occasion: it may be older than a switch, so the engine is asked again.
-func (r *routes) follow(ctx context.Context) {
+func (r *routes) follow(ctx context.Context, changed func(app string)) {
 	for ctx.Err() == nil {
 		snapshots, err := r.engine.Watch(ctx, runner.Selector{})
 		if err != nil {
@@ -129,11 +129,13 @@ func (r *routes) follow(ctx context.Context) {
 			for app := range now {
 				if !sameTargets(before[app], now[app]) {
 					r.changed(ctx, app)
+					changed(app)
 				}
 			}
 			for app := range before {
 				if _, still := now[app]; !still {
 					r.changed(ctx, app)
+					changed(app)
 				}
 			}
 			before = now
@@ -157,6 +159,6 @@ func byApp(snapshot []runner.Instance) map[string][]runner.Instance {
 
 func sameTargets(a, b []runner.Instance) bool {
 	return slices.EqualFunc(a, b, func(x, y runner.Instance) bool {
-		return x.ID == y.ID && x.Phase == y.Phase && x.Addr == y.Addr
+		return x.ID == y.ID && x.Phase == y.Phase && x.Addr == y.Addr && x.Restarts == y.Restarts
 	})
 }

@@ -37,6 +37,12 @@ func (d *Deployer) Instances(ctx context.Context, name string) ([]apps.Container
 			Name: i.Name(), State: stateOf(i), Command: release.Types[i.Type], Size: sizeIn(formation, i.Type), Since: i.Started,
 		})
 	}
+	for _, s := range d.reconciler.crashes.given(name, strconv.FormatInt(app.Live, 10)) {
+		since, _ := d.reconciler.crashes.gaveUp(s)
+		containers = append(containers, apps.Container{
+			Name: s.name(), State: "crashed", Command: release.Types[s.Type], Size: sizeIn(formation, s.Type), Since: since,
+		})
+	}
 	return containers, nil
 }
 
@@ -84,6 +90,12 @@ func (d *Deployer) Scale(ctx context.Context, name string, want []state.ProcessT
 		return err
 	}
 	defer leave()
+	give, err := d.claims.take(ctx, name, "scaling")
+	if err != nil {
+		return err
+	}
+	defer give()
+	d.reconciler.crashes.forget(name, "")
 	app, release, err := d.liveRelease(ctx, name)
 	if err != nil {
 		return err
@@ -100,6 +112,10 @@ func (d *Deployer) Scale(ctx context.Context, name string, want []state.ProcessT
 	}
 	for _, p := range want {
 		if err := d.scaleType(ctx, app, release, p, sizeIn(before, p.Name)); err != nil {
+			var failure *Failure
+			if errors.As(err, &failure) {
+				return fmt.Errorf("%s is not scaled. %s", p.Name, failure.summary())
+			}
 			return fmt.Errorf("scale %s: %w", p.Name, err)
 		}
 	}
@@ -208,6 +224,12 @@ func (d *Deployer) Destroy(ctx context.Context, name string) error {
 		return err
 	}
 	defer leave()
+	give, err := d.claims.take(ctx, name, "destruction")
+	if err != nil {
+		return err
+	}
+	defer give()
+	d.reconciler.crashes.forget(name, "")
 	d.routes.remove(name).Close()
 	if err := d.Engine.Remove(ctx, runner.Selector{App: name}, d.Limits.Stop); err != nil {
 		return err
@@ -258,7 +280,25 @@ func (d *Deployer) Logs(ctx context.Context, name string, opt apps.LogOptions, w
 		}
 	}
 	reading.Wait()
-	return failed
+	return errors.Join(failed, d.lastWords(app, opt, w))
+}
+
+// lastWords writes what given-up containers have said last.
+func (d *Deployer) lastWords(app state.App, opt apps.LogOptions, w io.Writer) error {
+	var writing sync.Mutex
+	for _, s := range d.reconciler.crashes.given(app.Name, strconv.FormatInt(app.Live, 10)) {
+		if opt.Filter != "" && opt.Filter != s.name() && opt.Filter != s.Type {
+			continue
+		}
+		_, output := d.reconciler.crashes.gaveUp(s)
+		lines := &labelled{mu: &writing, w: w, label: "[" + s.name() + "] "}
+		_, err := io.WriteString(lines, output)
+		lines.flush()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // labelled puts a label before each line and writes whole lines only.

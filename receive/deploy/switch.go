@@ -25,6 +25,11 @@ func (r *deployment) switchOver(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), switchTime)
 	defer cancel()
 
+	give, err := r.claims.take(ctx, r.app.Name, "switch")
+	if err != nil {
+		return fmt.Errorf("switch: %w", err)
+	}
+	defer give()
 	release := runner.Selector{App: r.app.Name, Release: r.id}
 	instances, err := r.Engine.List(ctx, release)
 	if err != nil {
@@ -40,11 +45,13 @@ func (r *deployment) switchOver(ctx context.Context) error {
 		return fmt.Errorf("record the switch: %w", err)
 	}
 	old := r.app.Live
+	r.reconciler.crashes.forget(r.app.Name, r.id)
 	drain := r.routes.live(r.app.Name, r.id, instances)
 
 	if err := r.Engine.Keep(ctx, release); err != nil {
 		r.Log.Error("restart policy not set", "deployment", r.id, "err", err)
 	}
+	r.reconciler.look(r.app.Name, time.Now().Add(lookEvery))
 	r.console.Platform("<-- " + r.routes.url(r.app.Name) + " -->")
 	r.background.Go(func() { r.retire(old, drain) })
 	return nil
