@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/docker/go-units"
+
 	"boathook/builder"
 	"boathook/receive/state"
 	"boathook/router"
@@ -46,6 +48,7 @@ type Limits struct {
 	Drain      time.Duration // how long requests in flight may finish on the old version, 30 s
 	Stop       time.Duration // between SIGTERM and SIGKILL, 30 s
 	Releases   int           // images of successful releases kept per app, 5
+	DiskFree   int64         // bytes that must be free for a deployment to begin, 1 GiB
 	Crashes    int           // of a live container in a row until it is given up, 12
 }
 
@@ -57,6 +60,7 @@ func (l Limits) withDefaults() Limits {
 	l.Drain = cmp.Or(l.Drain, 30*time.Second)
 	l.Stop = cmp.Or(l.Stop, 30*time.Second)
 	l.Releases = cmp.Or(l.Releases, 5)
+	l.DiskFree = cmp.Or(l.DiskFree, units.GiB)
 	l.Crashes = cmp.Or(l.Crashes, 12)
 	return l
 }
@@ -70,6 +74,7 @@ type Config struct {
 	Refs    Refs
 	AppsURL *url.URL // "http://example.com:8080": app my-app is at http://my-app.example.com:8080
 	Region  string   // value of REGION_NAME
+	Disks   []string // directories on whose file systems Limits.DiskFree must be free; may be empty
 	Limits  Limits
 	Log     *slog.Logger
 }
@@ -235,6 +240,10 @@ func (r *deployment) enter(ctx context.Context) (leave func(), err error) {
 	if r.app, err = r.Store.App(ctx, r.app.Name); err != nil {
 		leave()
 		return nil, fmt.Errorf("app %s: %w", r.req.App, err)
+	}
+	if err := r.preflight(); err != nil {
+		leave()
+		return nil, err
 	}
 	return leave, nil
 }

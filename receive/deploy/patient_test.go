@@ -57,3 +57,32 @@ func TestAnUnreachableEngineIsAskedAgain(t *testing.T) {
 		})
 	}
 }
+
+// stuck is an engine that takes requests and never answers.
+type stuck struct{ runner.Engine }
+
+func (stuck) List(ctx context.Context, _ runner.Selector) ([]runner.Instance, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (stuck) Start(ctx context.Context, _ runner.Spec) ([]runner.Instance, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestAnEngineThatHangsIsUnreachable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := (patient{stuck{}}).List(t.Context(), runner.Selector{}); !errors.Is(err, runner.ErrUnavailable) {
+			t.Errorf("list: %v", err)
+		}
+		if _, err := (patient{stuck{}}).Start(t.Context(), runner.Spec{}); !errors.Is(err, runner.ErrUnavailable) {
+			t.Errorf("start: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := (patient{stuck{}}).Start(ctx, runner.Spec{}); errors.Is(err, runner.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled start: %v", err)
+		}
+	})
+}
