@@ -42,7 +42,14 @@ type Config struct {
 	// machine of several users it would let them read each other's repositories.
 	LocalURLs bool
 
-	Network    string   // of build containers: "" is the engine's default, "none" is no network
+	// Network is the engine's network of builds. "none" is no network. "" is the app's own where Join is given, else
+	// the engine's default. BuildKit can join no other than the default one, and so builds there with "". "app" is
+	// the app's own for all builds; Dockerfiles are then built by the engine's classic builder.
+	Network string
+	// Join returns the name of the app's own network, which is fenced in, and a function to be called when the
+	// container of the build is gone. It is for Docker only.
+	Join func(ctx context.Context, app string) (network string, leave func(context.Context) error, err error)
+
 	ExtraHosts []string // "name:address", added to the containers' hosts file
 	Proxy      string   // URL for http and https while building
 	CAFile     string   // PEM bundle of certificate authorities that replaces the tools' own while building
@@ -82,6 +89,7 @@ func New(cfg Config) (*Build, error) {
 func (l Limits) withDefaults() Limits {
 	l.Time = cmp.Or(l.Time, 30*time.Minute)
 	l.ImageSize = cmp.Or(l.ImageSize, 2*units.GiB)
+	l.CacheSize = cmp.Or(l.CacheSize, 2*units.GiB)
 	l.SourceSize = cmp.Or(l.SourceSize, 300*units.MB)
 	l.SourceFiles = cmp.Or(l.SourceFiles, 200_000)
 	l.Memory = cmp.Or(l.Memory, 2*units.GiB)

@@ -499,3 +499,23 @@ func TestParseRelease(t *testing.T) {
 		t.Error("a list of types was accepted")
 	}
 }
+
+// A cache above its limit is emptied before the next build, which says so.
+func TestCacheIsBounded(t *testing.T) {
+	small := func(cfg *Config) { local(cfg); cfg.Limits.CacheSize = 1 << 20 }
+	onEverySite(t, small, func(t *testing.T, s *site) {
+		bp := newPack(t, map[string]string{"bin/compile": `ls $2; mkdir $2/deep; head -c "$(cat $3/BYTES)" /dev/zero > $2/deep/object; chmod 500 $2/deep`})
+		r := newRepo(t, map[string]string{"Procfile": "web: true"})
+		build := func(bytes string) string {
+			_, out := s.mustBuild(t, r, map[string]string{"BUILDPACK_URL": bp.url(), "BYTES": bytes})
+			return out
+		}
+		build("2000000")
+		if out := build("2000"); !strings.Contains(out, " !     The deployment cache had more than 1MiB and was emptied\n") || strings.Contains(out, "deep") {
+			t.Errorf("the cache was not emptied\n%s", out)
+		}
+		if _, out, _ := s.build(t, r, map[string]string{"BUILDPACK_URL": bp.url(), "BYTES": "1"}); !strings.Contains(out, "deep\n") || strings.Contains(out, "emptied") {
+			t.Errorf("a small cache was not kept\n%s", out)
+		}
+	})
+}

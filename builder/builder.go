@@ -61,6 +61,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 type Limits struct {
 	Time        time.Duration // whole build, 30 minutes
 	ImageSize   int64         // bytes, 2 GiB
+	CacheSize   int64         // bytes of an app's cache, 2 GiB: a larger one is emptied before the next build
 	SourceSize  int64         // bytes unpacked, 300 MB
 	SourceFiles int           // entries in the tree, 200,000: what stops a tree bomb
 	Memory      int64         // bytes of the build container, 2 GiB

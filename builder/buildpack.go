@@ -8,7 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
+
+	"github.com/docker/go-units"
 )
 
 // badReturn is the platform's sentence for every phase that fails.
@@ -179,18 +182,30 @@ func (b *Build) newSandbox(ctx context.Context, req Request, src *Source) (sandb
 	return b.newLocalSandbox(ctx, req, src)
 }
 
-// fetchCache empties the cache if that is asked for, and tells the pusher when there is one.
+// openCache empties the cache $1 if it has more than $2 KiB, and says what it found.
+const openCache = `size=$(du -sk "$1" | cut -f 1)
+if [ "$size" -gt "$2" ]; then
+  chmod -R u+rwX "$1"; find "$1" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+  echo emptied
+elif [ "$(ls -A "$1")" ]; then
+  echo found
+fi`
+
+// fetchCache empties the cache if that is asked for or it has grown beyond its limit, and tells the pusher when there is one.
 func (r *packBuild) fetchCache(ctx context.Context) error {
-	script := `[ -z "$(ls -A "$1")" ] || echo yes`
+	limit := r.cfg.Limits.CacheSize >> 10
 	if r.req.NoCache {
-		script = `chmod -R u+rwX "$1"; find "$1" -mindepth 1 -maxdepth 1 -exec rm -rf {} +`
+		limit = -1
 	}
 	var found bytes.Buffer
-	if err := shell(ctx, r.sb, script, nil, &found, r.sb.layout().cache); err != nil {
+	if err := shell(ctx, r.sb, openCache, nil, &found, r.sb.layout().cache, strconv.FormatInt(limit, 10)); err != nil {
 		return fmt.Errorf("build cache: %w", err)
 	}
-	if found.Len() > 0 {
+	switch answer := strings.TrimSpace(found.String()); {
+	case answer == "found":
 		say(r.req.Out, "Fetching deployment cache")
+	case answer == "emptied" && !r.req.NoCache:
+		say(r.req.Out, " !     The deployment cache had more than %s and was emptied", units.BytesSize(float64(r.cfg.Limits.CacheSize)))
 	}
 	return nil
 }

@@ -20,7 +20,13 @@ func (d *dockerfileBuild) classic(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer body.Close() // its errors are those of the request that reads it
+	network, leave, err := d.join(ctx, d.req.App)
+	if err != nil {
+		return "", err
+	}
+	defer d.leave(ctx, leave)
 	opt := d.options(build.BuilderV1)
+	opt.NetworkMode = network
 	opt.Memory, opt.MemorySwap = d.cfg.Limits.Memory, d.cfg.Limits.Memory
 	steps := &classicSteps{out: d.req.Out}
 	id, err := d.readClassic(ctx, body, opt, steps)
@@ -28,6 +34,14 @@ func (d *dockerfileBuild) classic(ctx context.Context) (string, error) {
 		return id, nil
 	}
 	return "", errors.Join(d.endedBy(ctx, err), d.removeSteps(ctx, steps))
+}
+
+func (d *dockerfileBuild) leave(ctx context.Context, leave func(context.Context) error) {
+	clean, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer stop()
+	if err := leave(clean); err != nil {
+		d.cfg.Log.Error("network of a build not left", "app", d.req.App, "deployment", d.req.Deployment, "err", err)
+	}
 }
 
 func (d *dockerfileBuild) readClassic(ctx context.Context, body io.Reader, opt build.ImageBuildOptions, steps *classicSteps) (string, error) {

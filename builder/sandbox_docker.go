@@ -18,6 +18,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
+	"github.com/docker/go-units"
 )
 
 const (
@@ -42,12 +43,14 @@ const (
 //
 // No variable of the app is in its configuration: a commit would put it into the image.
 type dockerSandbox struct {
-	docker *client.Client
-	id     string
-	paths  layout
-	tag    string // the image's name to be
-	req    Request
-	cfg    Config
+	docker  *client.Client
+	id      string // "" until it is made
+	network string
+	leave   func(context.Context) error // the network
+	paths   layout
+	tag     string // the image's name to be
+	req     Request
+	cfg     Config
 }
 
 // newDockerSandbox makes the container, copies the source in and starts it.
@@ -60,7 +63,7 @@ func (b *Build) newDockerSandbox(ctx context.Context, req Request, src *Source) 
 		build: "/build/" + req.Deployment, cache: "/cache", env: "/env", packs: "/tmp/buildpacks", tmp: "/tmp",
 		path: containerPath, authorities: "/tmp/authorities.pem",
 	}}
-	if err := s.create(ctx, stack); err != nil {
+	if s.network, s.leave, err = b.join(ctx, req.App); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -70,6 +73,9 @@ func (b *Build) newDockerSandbox(ctx context.Context, req Request, src *Source) 
 			err = errors.Join(err, s.discard(clean))
 		}
 	}()
+	if err := s.create(ctx, stack); err != nil {
+		return nil, err
+	}
 	if err := s.fill(ctx, src); err != nil {
 		return nil, fmt.Errorf("build container: %w", err)
 	}
@@ -103,10 +109,13 @@ func (s *dockerSandbox) create(ctx context.Context, stack string) error {
 		Labels: s.labels("build"),
 	}
 	host := &container.HostConfig{
-		Init: &enabled, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
-		NetworkMode: container.NetworkMode(s.cfg.Network), ExtraHosts: s.cfg.ExtraHosts,
-		Resources: container.Resources{Memory: s.cfg.Limits.Memory, MemorySwap: s.cfg.Limits.Memory, PidsLimit: &pids},
-		Tmpfs:     map[string]string{"/env": fmt.Sprintf("rw,nosuid,nodev,size=64m,mode=0700,uid=%d,gid=%d", appUID, appUID)},
+		Init: &enabled, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"}, IpcMode: container.IPCModePrivate,
+		NetworkMode: container.NetworkMode(s.network), ExtraHosts: s.cfg.ExtraHosts,
+		Resources: container.Resources{
+			Memory: s.cfg.Limits.Memory, MemorySwap: s.cfg.Limits.Memory, PidsLimit: &pids,
+			Ulimits: []*units.Ulimit{{Name: "core"}}, // none: it would be in the image
+		},
+		Tmpfs: map[string]string{"/env": fmt.Sprintf("rw,nosuid,nodev,size=64m,mode=0700,uid=%d,gid=%d", appUID, appUID)},
 		Mounts: []mount.Mount{
 			{Type: mount.TypeVolume, Source: cache, Target: s.paths.cache},
 			{Type: mount.TypeVolume, Target: s.paths.tmp},
@@ -210,8 +219,15 @@ func (s *dockerSandbox) killedByMemory(ctx context.Context) bool {
 	return err == nil && info.State != nil && info.State.OOMKilled
 }
 
-// discard kills and removes the container with its anonymous volume.
+// discard kills and removes the container with its anonymous volume, and then leaves the network.
 func (s *dockerSandbox) discard(ctx context.Context) error {
+	return errors.Join(s.remove(ctx), s.leave(ctx))
+}
+
+func (s *dockerSandbox) remove(ctx context.Context) error {
+	if s.id == "" {
+		return nil
+	}
 	err := s.docker.ContainerRemove(ctx, s.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("remove build container: %w", err)
@@ -245,7 +261,7 @@ func (b *Build) Sweep(ctx context.Context) error {
 	}
 	for _, c := range list {
 		old := &dockerSandbox{docker: b.cfg.Docker, id: c.ID}
-		err = errors.Join(err, old.discard(ctx))
+		err = errors.Join(err, old.remove(ctx))
 	}
 	return err
 }

@@ -99,7 +99,7 @@ func New(cfg Config) *Deployer {
 	cfg.Engine = patient{cfg.Engine}
 	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent), claims: newClaims()}
 	d.stop, d.cancel = context.WithCancel(context.Background())
-	d.routes = newRoutes(cfg.Engine, cfg.Router, cfg.AppsURL, cfg.Log)
+	d.routes = newRoutes(d)
 	d.reconciler = newReconciler(d)
 	return d
 }
@@ -112,6 +112,7 @@ func (d *Deployer) Interrupt() { d.cancel() }
 func (d *Deployer) Close() {
 	d.Interrupt()
 	d.background.Wait()
+	d.routes.probes.Wait()
 }
 
 // Request is one push that passed the ref policy.

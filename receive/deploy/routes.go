@@ -3,6 +3,8 @@ package deploy
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"sync"
@@ -13,12 +15,15 @@ import (
 )
 
 // routes keeps the router's table in step with the containers of the live releases: addresses change when the
-// engine restarts a container.
+// engine restarts a container. One that comes later than its release is in the table only once it accepts connections.
 type routes struct {
 	engine  runner.Engine
 	router  Router
 	appsURL *url.URL
 	log     *slog.Logger
+
+	probes sync.WaitGroup
+	stop   context.Context // ends the probes
 
 	mu     sync.Mutex // guards served and each entry
 	served map[string]*serving
@@ -28,12 +33,24 @@ type routes struct {
 type serving struct {
 	release string
 	targets []router.Target
+	// ready has the runs of containers that accept, or did; probing those that are being asked.
+	ready, probing map[run]bool
+	leaving        map[string]bool // ids of containers that get no more requests
 	// asked and applied number the questions to the engine: an answer older than one already applied is dropped.
 	asked, applied int
 }
 
-func newRoutes(engine runner.Engine, r Router, appsURL *url.URL, log *slog.Logger) *routes {
-	return &routes{engine: engine, router: r, appsURL: appsURL, log: log, served: map[string]*serving{}}
+// run is one life of a container, from a start to the next.
+type run struct {
+	id      string
+	started time.Time
+}
+
+func runOf(i runner.Instance) run { return run{i.ID, i.Started} }
+
+// newRoutes makes a table for d's engine and router.
+func newRoutes(d *Deployer) *routes {
+	return &routes{engine: d.Engine, router: d.Router, appsURL: d.AppsURL, log: d.Log, stop: d.stop, served: map[string]*serving{}}
 }
 
 // host is the app's name under the platform's domain.
@@ -46,11 +63,16 @@ func (r *routes) url(app string) string {
 	return u.String()
 }
 
-// live makes release the app's served one, at one instant, and returns what drains of the former.
+// live makes release the app's served one, at one instant, and returns what drains of the former. The instances are taken to
+// accept connections.
 func (r *routes) live(app, release string, instances []runner.Instance) *router.Drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := &serving{release: release, targets: targetsOf(instances)}
+	s := &serving{release: release, ready: map[run]bool{}, probing: map[run]bool{}, leaving: map[string]bool{}}
+	for _, i := range instances {
+		s.ready[runOf(i)] = true
+	}
+	s.targets = s.targetsOf(instances)
 	r.served[app] = s
 	return r.router.Set(r.route(app, s))
 }
@@ -67,25 +89,47 @@ func (r *routes) route(app string, s *serving) router.Route {
 	return router.Route{App: app, Release: s.release, Hosts: []string{r.host(app)}, Targets: s.targets, Serving: true}
 }
 
-// targetsOf are the web containers that can be dialled.
-func targetsOf(instances []runner.Instance) []router.Target {
+// dialable tells whether there is an address to which requests go.
+func dialable(i runner.Instance) bool {
+	return i.Type == web && i.Phase == runner.Running && i.Addr != ""
+}
+
+// targetsOf are the web containers that accept connections.
+func (s *serving) targetsOf(instances []runner.Instance) []router.Target {
 	var targets []router.Target
 	for _, i := range instances {
-		if i.Type == web && i.Phase == runner.Running && i.Addr != "" {
+		if dialable(i) && s.ready[runOf(i)] && !s.leaving[i.ID] {
 			targets = append(targets, router.Target{Name: i.Name(), Addr: i.Addr})
 		}
 	}
 	return targets
 }
 
-// refresh asks the engine for the live release's containers and routes to them. except names instances that are about to
-// be removed.
-func (r *routes) refresh(ctx context.Context, app string, except ...string) (*router.Drain, error) {
+// leave takes a container of the live release off the table for good and returns what drains; nil if it was not in it.
+func (r *routes) leave(i runner.Instance) *router.Drain {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.served[i.App]
+	if s == nil || s.release != i.Release {
+		return nil
+	}
+	s.leaving[i.ID] = true
+	targets := slices.DeleteFunc(slices.Clone(s.targets), func(t router.Target) bool { return t.Name == i.Name() })
+	if len(targets) == len(s.targets) {
+		return nil
+	}
+	s.targets = targets
+	return r.router.Set(r.route(i.App, s))
+}
+
+// refresh asks the engine for the live release's containers and routes to them. What drains is not waited for: those containers
+// are gone already.
+func (r *routes) refresh(ctx context.Context, app string) error {
 	r.mu.Lock()
 	s := r.served[app]
 	if s == nil {
 		r.mu.Unlock()
-		return nil, nil
+		return nil
 	}
 	s.asked++
 	question := s.asked
@@ -93,22 +137,74 @@ func (r *routes) refresh(ctx context.Context, app string, except ...string) (*ro
 
 	instances, err := r.engine.List(ctx, runner.Selector{App: app, Release: s.release})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	instances = slices.DeleteFunc(instances, func(i runner.Instance) bool { return slices.Contains(except, i.ID) })
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.served[app] != s || question < s.applied {
-		return nil, nil
+		return nil
 	}
 	s.applied = question
-	targets := targetsOf(instances)
+	r.ask(app, s, instances)
+	targets := s.targetsOf(instances)
 	if slices.Equal(targets, s.targets) {
-		return nil, nil
+		return nil
 	}
 	s.targets = targets
-	return r.router.Set(r.route(app, s)), nil
+	r.router.Set(r.route(app, s)).Close()
+	return nil
+}
+
+// accepts notes that a container accepts connections; the next refresh puts it into the table.
+func (r *routes) accepts(i runner.Instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.served[i.App]; s != nil && s.release == i.Release {
+		s.ready[runOf(i)] = true
+	}
+}
+
+// ask probes those of an app's instances of which nothing is known yet, and forgets what is not there any more. r.mu is held.
+func (r *routes) ask(app string, s *serving, instances []runner.Instance) {
+	there := map[run]bool{}
+	for _, i := range instances {
+		there[runOf(i)] = true
+		if dialable(i) && !s.ready[runOf(i)] && !s.probing[runOf(i)] {
+			s.probing[runOf(i)] = true
+			r.probes.Go(func() { r.probe(app, s, i) })
+		}
+	}
+	gone := func(one run, _ bool) bool { return !there[one] }
+	maps.DeleteFunc(s.ready, gone)
+	maps.DeleteFunc(s.probing, gone)
+	maps.DeleteFunc(s.leaving, func(id string, _ bool) bool {
+		return !slices.ContainsFunc(instances, func(i runner.Instance) bool { return i.ID == id })
+	})
+}
+
+// probe dials a container until it accepts, and then has it put into the table. It ends as well when that run of the container is over.
+func (r *routes) probe(app string, s *serving, i runner.Instance) {
+	dialer := net.Dialer{Timeout: time.Second}
+	for pause := dialEvery; ; pause = min(2*pause, time.Second) {
+		conn, err := dialer.DialContext(r.stop, "tcp", i.Addr)
+		if err == nil {
+			conn.Close() // only opened
+			r.accepts(i)
+			r.changed(r.stop, app)
+			return
+		}
+		if untilStayed(r.stop, pause) != nil || !r.wanted(app, s, i) {
+			return
+		}
+	}
+}
+
+// wanted tells whether a probe's answer is still of interest.
+func (r *routes) wanted(app string, s *serving, i runner.Instance) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.served[app] == s && s.probing[runOf(i)]
 }
 
 // follow refreshes an app's route whenever one of its containers changes, and then tells changed, until ctx ends. What a snapshot says is only the
@@ -144,7 +240,7 @@ func (r *routes) follow(ctx context.Context, changed func(app string)) {
 }
 
 func (r *routes) changed(ctx context.Context, app string) {
-	if _, err := r.refresh(ctx, app); err != nil && ctx.Err() == nil {
+	if err := r.refresh(ctx, app); err != nil && ctx.Err() == nil {
 		r.log.Error("route not refreshed", "app", app, "err", err)
 	}
 }
