@@ -84,6 +84,7 @@ type Deployer struct {
 	Config
 	queue      *queue
 	claims     *claims
+	inHand     inHand
 	routes     *routes
 	reconciler *reconciler
 
@@ -140,6 +141,7 @@ func (d *Deployer) Deploy(ctx context.Context, req Request) error {
 		return &Failure{Status: state.Aborted, Err: err}
 	}
 	defer r.console.Close()
+	defer d.inHand.take(r.id)()
 	err = r.deploy(ctx)
 	if err != nil {
 		err = r.fail(ctx, err)

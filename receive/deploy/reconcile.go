@@ -65,15 +65,22 @@ func (r *reconciler) next(now time.Time) (app string, pause time.Duration) {
 	return "", pause
 }
 
-// run looks at what is due until ctx ends.
+// run looks at what is due until ctx ends, and for strays every minute.
 func (r *reconciler) run(ctx context.Context) {
+	sweep := time.Now().Add(lookSoon)
 	for ctx.Err() == nil {
+		if time.Now().After(sweep) {
+			if err := r.removeStrays(ctx); err != nil && ctx.Err() == nil {
+				r.Log.Error("strays not removed", "err", err)
+			}
+			sweep = time.Now().Add(lookEvery)
+		}
 		app, pause := r.next(time.Now())
 		if app != "" {
 			r.reconcile(ctx, app)
 			continue
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(min(pause, time.Until(sweep)))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:

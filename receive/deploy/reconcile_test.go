@@ -127,8 +127,29 @@ func TestClaimedAppIsLeftAlone(t *testing.T) {
 		t.Error("two claims on one app")
 	}
 	give()
-	d.reconciler.reconcile(t.Context(), "my-app")
-	if running := r.running(); len(running) != 1 {
-		t.Errorf("not repaired: %v", running)
+	d.reconciler.look("my-app", time.Now())
+	eventually(t, "it is repaired", func() bool { return len(r.running()) == 1 })
+}
+
+// What an engine still did for a boathook that had died is removed when it shows; what is at work, or live, stays.
+func TestStrays(t *testing.T) {
+	r, d := alive(t, "sleep 600", 1, Limits{})
+	eventually(t, "it runs", func() bool { return len(r.running()) == 1 })
+	for _, commit := range []string{"c2", "c3"} {
+		release := r.release(commit, "sleep 600")
+		spec, err := d.spec(state.App{Name: "my-app"}, release, nil, state.ProcessType{Name: "worker", Command: "sleep 600", Amount: 1, Size: "M"})
+		check(t, err)
+		_, err = r.engine.Start(t.Context(), spec)
+		check(t, err)
+	}
+	done := d.inHand.take("3")
+	check(t, d.removeStrays(t.Context()))
+	if running := r.running(); len(running) != 2 || running["1/worker-1"] == "" || running["3/worker-1"] == "" {
+		t.Errorf("running: %v", running)
+	}
+	done()
+	check(t, d.removeStrays(t.Context()))
+	if running := r.running(); len(running) != 1 || running["1/worker-1"] == "" {
+		t.Errorf("running: %v", running)
 	}
 }

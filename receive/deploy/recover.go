@@ -20,27 +20,18 @@ func (d *Deployer) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("apps: %w", err)
 	}
-	live := map[string]string{}
-	for _, app := range apps {
-		if app.Live != 0 {
-			live[app.Name] = strconv.FormatInt(app.Live, 10)
-		}
-	}
-	// Containers go before the images that they are made of.
-	if err := d.removeStrays(ctx, live); err != nil {
-		return err
-	}
 	unfinished, err := d.Store.Unfinished(ctx)
 	if err != nil {
 		return fmt.Errorf("unfinished deployments: %w", err)
+	}
+	// Containers go before the images that they are made of.
+	if err := d.removeStrays(ctx); err != nil {
+		return err
 	}
 	for _, dead := range unfinished {
 		if err := d.bury(ctx, dead); err != nil {
 			return fmt.Errorf("deployment %d: %w", dead.ID, err)
 		}
-	}
-	if err := d.removeStrayImages(ctx, apps); err != nil {
-		return err
 	}
 	for _, app := range apps {
 		if err := d.revive(ctx, app); err != nil {
@@ -93,52 +84,6 @@ func (d *Deployer) restoreRef(ctx context.Context, dead state.Deployment) error 
 		return nil
 	}
 	return d.Refs.SetHead(ctx, dead.App, dead.Ref, now, before)
-}
-
-// removeStrays removes every container that belongs to no live release.
-func (d *Deployer) removeStrays(ctx context.Context, live map[string]string) error {
-	groups, err := d.Engine.Groups(ctx)
-	if err != nil {
-		return fmt.Errorf("groups of the engine: %w", err)
-	}
-	for _, g := range groups {
-		if live[g.App] == g.Release && g.Type != "postdeploy" {
-			continue
-		}
-		d.Log.Info("stray containers removed", "group", g.String())
-		if err := d.Engine.Remove(ctx, runner.Selector(g), 0); err != nil {
-			return fmt.Errorf("remove %s: %w", g, err)
-		}
-	}
-	return nil
-}
-
-// removeStrayImages removes the images that no release knows: their deployment died before it could record one.
-func (d *Deployer) removeStrayImages(ctx context.Context, apps []state.App) error {
-	known := map[string]bool{}
-	for _, app := range apps {
-		releases, err := d.Store.Releases(ctx, app.Name)
-		if err != nil {
-			return fmt.Errorf("releases of %s: %w", app.Name, err)
-		}
-		for _, r := range releases {
-			known[r.Image] = true
-		}
-	}
-	images, err := d.Builder.Images(ctx)
-	if err != nil {
-		return err
-	}
-	for _, ref := range images {
-		if known[ref] {
-			continue
-		}
-		d.Log.Info("stray image removed", "image", ref)
-		if err := d.Builder.Remove(ctx, ref); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // revive routes to an app's live release and has the reconciler start what is missing of it. The switch to it may have been cut

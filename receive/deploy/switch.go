@@ -38,13 +38,15 @@ func (r *deployment) switchOver(ctx context.Context) error {
 	if err := r.req.Publish(ctx); err != nil {
 		return fmt.Errorf("publish the push: %w", err)
 	}
+	old := r.app.Live
+	retired := r.inHand.take(strconv.FormatInt(old, 10))
 	if err := r.Store.GoLive(ctx, r.record.ID, r.formation); err != nil {
 		if undo := r.req.Revert(ctx); undo != nil {
 			r.Log.Error("ref not put back", "app", r.app.Name, "err", undo)
 		}
+		retired()
 		return fmt.Errorf("record the switch: %w", err)
 	}
-	old := r.app.Live
 	r.reconciler.crashes.forget(r.app.Name, r.id)
 	drain := r.routes.live(r.app.Name, r.id, instances)
 
@@ -53,7 +55,10 @@ func (r *deployment) switchOver(ctx context.Context) error {
 	}
 	r.reconciler.look(r.app.Name, time.Now().Add(lookEvery))
 	r.console.Platform("<-- " + r.routes.url(r.app.Name) + " -->")
-	r.background.Go(func() { r.retire(old, drain) })
+	r.background.Go(func() {
+		defer retired()
+		r.retire(old, drain)
+	})
 	return nil
 }
 
