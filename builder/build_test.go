@@ -519,3 +519,12 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// A server without internet cannot detect with buildpacks it has never had; the pusher, who has named none, is told so.
+func TestDetectionWithoutInternet(t *testing.T) {
+	s := localSite(t, func(cfg *Config) {
+		cfg.Buildpacks = []Buildpack{{"go", "git://127.0.0.1:1/go"}}
+	})
+	out := s.mustFail(t, newRepo(t, map[string]string{"Procfile": "web: x"}), nil, "The server's buildpack go cannot be fetched")
+	contains(t, out, " !     ", "go could not be fetched from git://127.0.0.1:1/go", "-buildpack none")
+}

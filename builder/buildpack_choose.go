@@ -14,7 +14,7 @@ func (r *packBuild) choose(ctx context.Context, p plan) ([]string, error) {
 	for i, ref := range p.packs {
 		dir := path.Join(r.sb.layout().packs, fmt.Sprint(i))
 		if err := r.unpack(ctx, ref, dir, !p.detect); err != nil {
-			return nil, err
+			return nil, r.unpacked(ctx, ref, p, err)
 		}
 		fits, err := r.detect(ctx, ref, dir, !p.detect)
 		if err != nil {
@@ -32,6 +32,18 @@ func (r *packBuild) choose(ctx context.Context, p plan) ([]string, error) {
 		return nil, &Failure{Summary: badReturn}
 	}
 	return dirs, nil
+}
+
+// unpacked explains why a candidate of the detection could not be had: the pusher has named no address.
+func (r *packBuild) unpacked(ctx context.Context, ref packRef, p plan, err error) error {
+	var failure *Failure
+	if !p.detect || !errors.As(err, &failure) || ctx.Err() != nil {
+		return err
+	}
+	say(r.req.Out, " !     To tell what the app is made of, the server needs its buildpacks, and %s could not be fetched from %s", ref.name, ref.url)
+	say(r.req.Out, " !     Push again if that was a hitch of the network. On a server without internet the operator starts boathook with")
+	say(r.req.Out, " !     -buildpack none (a Procfile alone is enough then), or with -buildpack NAME=URL of a copy within reach.")
+	return &Failure{Summary: "The server's buildpack " + ref.name + " cannot be fetched", Err: err}
 }
 
 func (r *packBuild) sayNothingFits() {
