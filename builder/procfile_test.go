@@ -40,20 +40,3 @@ func TestParseProcfileRefuses(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseProcfile(f *testing.F) {
-	f.Add([]byte("web: x\nworker: y && z\r\n# c\n"))
-	f.Add([]byte("web : :"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		types, err := ParseProcfile(data)
-		if err != nil {
-			return
-		}
-		for name, command := range types {
-			again, err := ParseProcfile([]byte(name + ": " + command + "\n"))
-			if err != nil || again[name] != command {
-				t.Errorf("%q: %q does not survive: %q, %v", name, command, again, err)
-			}
-		}
-	})
-}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 )
@@ -27,6 +28,11 @@ func (r *rooms) join(ctx context.Context, app string) (string, func(context.Cont
 		return "", nil, err
 	}
 	r.entered = append(r.entered, app)
+	r.t.Cleanup(func() {
+		if err := r.docker.NetworkRemove(context.Background(), name); !errdefs.IsNotFound(err) {
+			r.t.Errorf("the network was left: %v", err)
+		}
+	})
 	leave := func(ctx context.Context) error {
 		r.left++
 		err := r.docker.NetworkRemove(ctx, name)

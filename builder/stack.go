@@ -33,6 +33,9 @@ type Stacks struct {
 	Namespace string   // names and labels what is made here; default "boathook"
 	Log       *slog.Logger
 
+	packages []string // of images made here; nil means debianPackages
+	base     string   // image that buildDebian starts from; "" means debianBase
+
 	once sync.Once
 	turn chan struct{} // holds one token while an image is being made
 }
@@ -55,7 +58,7 @@ func (s *Stacks) Ensure(ctx context.Context, out io.Writer) (string, error) {
 		})
 	}
 	steps = append(steps,
-		stackStep{try: "Building a stack image from " + debianBase, run: s.buildDebian},
+		stackStep{try: "Building a stack image from " + s.from(), run: s.buildDebian},
 		stackStep{try: "Bootstrapping a stack image from " + s.mirror(), run: s.bootstrapDebian})
 	image, err := s.first(ctx, out, steps)
 	if err != nil {
@@ -145,6 +148,14 @@ func (s *Stacks) images() []string {
 	return []string{"scalingo/scalingo-24", "heroku/heroku:24-build"}
 }
 
+func (s *Stacks) included() []string {
+	if s.packages != nil {
+		return s.packages
+	}
+	return debianPackages
+}
+
+func (s *Stacks) from() string      { return cmp.Or(s.base, debianBase) }
 func (s *Stacks) mirror() string    { return cmp.Or(s.Mirror, defaultMirror) }
 func (s *Stacks) log() *slog.Logger { return cmp.Or(s.Log, slog.New(slog.DiscardHandler)) }
 func (s *Stacks) namespace() string { return cmp.Or(s.Namespace, "boathook") }

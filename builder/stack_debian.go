@@ -35,9 +35,9 @@ const prepareUser = `useradd -u 1000 -U -d /app -s /bin/bash app && mkdir -p /ap
 func (s *Stacks) buildDebian(ctx context.Context, out io.Writer) (string, error) {
 	ref := s.namespace() + "/stack:debian-" + debianRecipe
 	lines := append([]string{
-		"FROM " + debianBase,
+		"FROM " + s.from(),
 		"RUN sed -i 's|http://deb.debian.org/debian$|" + s.mirror() + "|' /etc/apt/sources.list.d/*.sources" +
-			" && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends " + strings.Join(debianPackages, " ") +
+			" && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends " + strings.Join(s.included(), " ") +
 			" && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin && " + prepareUser,
 	}, s.stackConfig("debian:"+debianRecipe)...)
 	body, err := singleFileTar("Dockerfile", strings.Join(lines, "\n")+"\n")
@@ -79,7 +79,7 @@ func (s *Stacks) bootstrapDebian(ctx context.Context, out io.Writer) (string, er
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	cmd := exec.CommandContext(ctx, program, "--variant=apt", "--quiet", "--format=tar",
-		"--include="+strings.Join(debianPackages, ","),
+		"--include="+strings.Join(s.included(), ","),
 		`--customize-hook=chroot "$1" sh -c '`+prepareUser+`'`,
 		`--customize-hook=rm -rf "$1"/var/lib/apt/lists/*`,
 		debianSuite, "-", s.mirror())

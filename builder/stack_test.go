@@ -73,6 +73,39 @@ func TestEnsureTiny(t *testing.T) {
 	}
 }
 
+// TestEnsureBootstraps goes the whole chain, down to packages from a Debian mirror, of which it takes fewer than a real image has.
+func TestEnsureBootstraps(t *testing.T) {
+	if _, err := exec.LookPath("mmdebstrap"); err != nil {
+		t.Skipf("not possible on this machine: %v", err)
+	}
+	s, forget := ownStacks(t)
+	s.Images = []string{"127.0.0.1:1/absent:1"}
+	s.packages = []string{"bash", "coreutils", "sed", "findutils", "tar", "passwd"}
+	s.base = "127.0.0.1:1/debian:1"
+	var said bytes.Buffer
+	ref, err := s.Ensure(t.Context(), &said)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &said)
+	}
+	forget(ref)
+	rest := said.String()
+	for _, step := range []string{"Pulling the stack image 127.0.0.1:1/absent:1\n", "That did not work", "Building a stack image from 127.0.0.1:1/debian:1\n", "That did not work", "Bootstrapping a stack image from http"} {
+		_, after, found := strings.Cut(rest, step)
+		if !found {
+			t.Errorf("no %q in order in\n%s", step, &said)
+		}
+		rest = after
+	}
+	out, err := exec.CommandContext(t.Context(), "docker", "run", "--rm", "--network=none", "--user=1000:1000", ref, "/bin/bash", "-c", checkSystem).CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "APP" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	said.Reset()
+	if again, err := s.Ensure(t.Context(), &said); err != nil || again != ref || said.Len() > 0 {
+		t.Errorf("again: %q, %v, saying %q; want %q in silence", again, err, &said, ref)
+	}
+}
+
 func TestEnsureTakesWhatIsThere(t *testing.T) {
 	s, forget := ownStacks(t)
 	tiny, err := s.EnsureTiny(t.Context(), t.Output())
