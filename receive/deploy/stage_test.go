@@ -1,0 +1,282 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"boathook/builder"
+	"boathook/receive/state"
+	"boathook/router"
+	"boathook/runner"
+)
+
+// stage is a deployer among puppets: an engine, a builder and a router that do what the commands of the process types say, and
+// a real store. All of them write down what happens. It lives in a synctest bubble.
+type stage struct {
+	t        *testing.T
+	store    *state.Store
+	database string // its file
+	engine   *puppet
+	builder  *mason
+	router   *router.Router
+	d        *Deployer
+	refused  error // what Publish answers
+	ready    func(context.Context) error
+
+	mu     sync.Mutex // guards what follows
+	events []string
+	cues   map[string]func() // what to do when an event happens
+}
+
+// newStage opens a store with the app my-app. The caller closes it.
+func newStage(t *testing.T, limits Limits) *stage {
+	t.Helper()
+	s := &stage{t: t, router: router.New(router.Config{}), cues: map[string]func(){}}
+	s.database = filepath.Join(t.TempDir(), "boathook.db")
+	store, err := state.Open(t.Context(), s.database)
+	check(t, err)
+	s.store = store
+	_, err = store.CreateUser(t.Context(), "alice", false)
+	check(t, err)
+	_, err = store.CreateApp(t.Context(), "my-app", "alice")
+	check(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts
+	check(t, err)
+	s.engine = &puppet{stage: s, listener: listener, instances: map[string]*runner.Instance{}, changed: make(chan struct{})}
+	s.builder = &mason{stage: s}
+	s.d = New(Config{Store: store, Builder: s.builder, Engine: s.engine, Router: scribe{s.router, s}, Refs: heads{}, Limits: limits,
+		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
+	return s
+}
+
+func (s *stage) close() {
+	s.t.Helper()
+	s.d.Close()
+	check(s.t, errors.Join(s.router.Close(), s.engine.listener.Close(), s.store.Close()))
+}
+
+func (s *stage) event(format string, args ...any) {
+	event := fmt.Sprintf(format, args...)
+	s.mu.Lock()
+	s.events = append(s.events, event)
+	cue := s.cues[event]
+	s.mu.Unlock()
+	if cue != nil {
+		cue()
+	}
+}
+
+// take returns the events since the last call.
+func (s *stage) take() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	events := s.events
+	s.events = nil
+	return events
+}
+
+// on does something when an event happens.
+func (s *stage) on(event string, cue func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cues[event] = cue
+}
+
+// deploy deploys an app of these process types and returns what the pusher saw.
+func (s *stage) deploy(ctx context.Context, types map[string]string) (string, error) {
+	s.builder.mu.Lock()
+	s.builder.types = types
+	s.builder.mu.Unlock()
+	var out bytes.Buffer
+	err := s.d.Deploy(ctx, Request{
+		App: "my-app", Pusher: "alice", Ref: "refs/heads/master", Commit: "c0ffee", Out: &out, Ready: s.ready,
+		Publish: func(context.Context) error { s.event("publish"); return s.refused },
+		Revert:  func(context.Context) error { s.event("revert"); return nil },
+	})
+	return out.String(), err
+}
+
+// mason is a builder of images without content.
+type mason struct {
+	builder.Builder
+	*stage
+	mu    sync.Mutex // guards types
+	types map[string]string
+}
+
+// Build fails if there is a type "fail", and never ends if there is one "hang".
+func (m *mason) Build(ctx context.Context, req builder.Request) (builder.Image, error) {
+	m.event("build %s", req.Deployment)
+	m.mu.Lock()
+	types := m.types
+	m.mu.Unlock()
+	if why, broken := types["fail"]; broken {
+		return builder.Image{}, &builder.Failure{Summary: why}
+	}
+	if _, hangs := types["hang"]; hangs {
+		<-ctx.Done()
+		return builder.Image{}, ctx.Err()
+	}
+	return builder.Image{Ref: "image-" + req.Deployment, Types: types, Launcher: []string{"sh", "-c"}}, nil
+}
+
+func (m *mason) Remove(_ context.Context, ref string) error {
+	m.event("discard %s", ref)
+	return nil
+}
+
+// scribe notes which release the router serves.
+type scribe struct {
+	*router.Router
+	stage *stage
+}
+
+func (s scribe) Set(route router.Route) *router.Drain {
+	s.stage.event("serve %s", route.Release)
+	return s.Router.Set(route)
+}
+
+// puppet is an engine in memory. The last word of a command line says what a container does: "listen" and "deaf" are up, with
+// and without a listening port, "die" ends with status 3 a second after its start. Hooks of Run: "fail" ends with status 7, "hang"
+// with its context, everything else well.
+type puppet struct {
+	runner.Engine
+	*stage
+	listener net.Listener
+
+	mu        sync.Mutex // guards what follows
+	instances map[string]*runner.Instance
+	changed   chan struct{} // closed at every change
+	made      int
+}
+
+func (p *puppet) Start(_ context.Context, spec runner.Spec) (started []runner.Instance, err error) {
+	for number := max(spec.First, 1); number < max(spec.First, 1)+spec.Replicas; number++ {
+		p.event("start %s-%d", spec.Type, number)
+		started = append(started, p.add(spec, number))
+	}
+	return started, nil
+}
+
+func (p *puppet) add(spec runner.Spec, number int) runner.Instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made++
+	i := &runner.Instance{Group: spec.Group, ID: fmt.Sprint("id-", p.made), Number: number, Phase: runner.Running, Image: spec.Image, Started: time.Now()}
+	switch spec.Argv[len(spec.Argv)-1] {
+	case "listen":
+		i.Addr = p.listener.Addr().String()
+	case "deaf":
+		i.Addr = "127.0.0.1:1" // tcpmux, which nobody has
+	case "die":
+		time.AfterFunc(time.Second, func() { p.end(i.ID) })
+	}
+	p.instances[i.ID] = i
+	p.tell()
+	return *i
+}
+
+// end lets a container exit with status 3.
+func (p *puppet) end(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := p.instances[id]; i != nil {
+		i.Phase, i.ExitCode, i.Addr = runner.Exited, 3, ""
+		p.tell()
+	}
+}
+
+// tell wakes those who watch. p.mu is held.
+func (p *puppet) tell() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *puppet) list(sel runner.Selector) (found []runner.Instance, changed chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, i := range p.instances {
+		if sel.Matches(i.Group) {
+			found = append(found, *i)
+		}
+	}
+	slices.SortFunc(found, func(a, b runner.Instance) int {
+		return strings.Compare(a.Group.String()+a.Name(), b.Group.String()+b.Name())
+	})
+	return found, p.changed
+}
+
+func (p *puppet) List(_ context.Context, sel runner.Selector) ([]runner.Instance, error) {
+	found, _ := p.list(sel)
+	return found, nil
+}
+
+func (p *puppet) Watch(ctx context.Context, sel runner.Selector) (<-chan []runner.Instance, error) {
+	snapshots := make(chan []runner.Instance)
+	go func() {
+		defer close(snapshots)
+		for {
+			found, changed := p.list(sel)
+			select {
+			case snapshots <- found:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return snapshots, nil
+}
+
+func (p *puppet) Run(ctx context.Context, spec runner.Spec, out io.Writer) (runner.Exit, error) {
+	p.event("hook")
+	switch spec.Argv[len(spec.Argv)-1] {
+	case "fail":
+		fmt.Fprintln(out, "table is locked")
+		return runner.Exit{Code: 7}, nil
+	case "hang":
+		<-ctx.Done()
+		return runner.Exit{}, ctx.Err()
+	}
+	fmt.Fprintln(out, "migrated")
+	return runner.Exit{}, nil
+}
+
+func (p *puppet) Logs(_ context.Context, _ string, _ runner.LogOptions, w io.Writer) error {
+	_, err := io.WriteString(w, "no database\n")
+	return err
+}
+
+func (p *puppet) Keep(_ context.Context, sel runner.Selector) error {
+	p.event("keep %s", sel.Release)
+	return nil
+}
+
+func (p *puppet) Remove(_ context.Context, sel runner.Selector, grace time.Duration) error {
+	p.event("remove %s after %s", sel.Release, grace)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, i := range p.instances {
+		if sel.Matches(i.Group) {
+			delete(p.instances, id)
+		}
+	}
+	p.tell()
+	return nil
+}
