@@ -26,21 +26,45 @@ const (
 
 // MayDeploy tells whether the caller may push to the app.
 func (s *Service) MayDeploy(ctx context.Context, c Caller, app string) error {
-	_, err := s.app(ctx, c, app, "deploy", member)
+	_, err := s.look(ctx, c, app, "push", member)
+	return err
+}
+
+// MayClone tells whether the caller may read the app's repository.
+func (s *Service) MayClone(ctx context.Context, c Caller, app string) error {
+	_, err := s.look(ctx, c, app, "clone", member)
 	return err
 }
 
 // MayDestroy tells whether the caller may destroy the app, before a confirmation is asked for.
 func (s *Service) MayDestroy(ctx context.Context, c Caller, app string) error {
-	_, err := s.app(ctx, c, app, "destroy", owner)
+	_, err := s.look(ctx, c, app, "destroy", owner)
 	return err
 }
 
-// app returns the app if the caller has the level that action needs.
-func (s *Service) app(ctx context.Context, c Caller, name, action string, need level) (state.App, error) {
+// look is for operations that change nothing: only a refusal is recorded.
+func (s *Service) look(ctx context.Context, c Caller, name, action string, need level) (state.App, error) {
+	app, err := s.allowed(ctx, c, name, need)
+	if err != nil {
+		return state.App{}, s.record(ctx, c, name, action, err)
+	}
+	return app, nil
+}
+
+// change carries out do on the app if the caller has the level, and records what came of it.
+func (s *Service) change(ctx context.Context, c Caller, name, action string, need level, do func(state.App) error) error {
+	app, err := s.allowed(ctx, c, name, need)
+	if err == nil {
+		err = do(app)
+	}
+	return s.record(ctx, c, name, action, err)
+}
+
+// allowed returns the app if the caller has the level.
+func (s *Service) allowed(ctx context.Context, c Caller, name string, need level) (state.App, error) {
 	app, err := s.cfg.Store.App(ctx, name)
 	if errors.Is(err, state.ErrNotFound) {
-		return app, s.audit(ctx, c, name, action, ErrNoApp)
+		return app, ErrNoApp
 	}
 	if err != nil {
 		return app, err
@@ -50,9 +74,9 @@ func (s *Service) app(ctx context.Context, c Caller, name, action string, need l
 	case err != nil:
 		return state.App{}, err
 	case has == none:
-		return state.App{}, s.audit(ctx, c, name, action, ErrNoApp)
+		return state.App{}, ErrNoApp
 	case has < need:
-		return state.App{}, s.audit(ctx, c, name, action, fmt.Errorf("%w with %s: ask its owner %s", ErrDenied, name, app.Owner))
+		return state.App{}, fmt.Errorf("%w with %s: ask its owner %s", ErrDenied, name, app.Owner)
 	}
 	return app, nil
 }
@@ -73,28 +97,33 @@ func (s *Service) level(ctx context.Context, c Caller, app state.App) (level, er
 	return none, err
 }
 
-// manages refuses who may not manage users.
-func (s *Service) manages(ctx context.Context, c Caller, action string) error {
+// manages refuses who is no administrator what one does: "manages users".
+func manages(c Caller, what string) error {
 	if c.Operator || c.Admin {
 		return nil
 	}
-	return s.audit(ctx, c, "", action, fmt.Errorf("%w: only an administrator manages users", ErrDenied))
+	return fmt.Errorf("%w: only an administrator %s", ErrDenied, what)
 }
 
 // person is whose things the caller means: his own, or as administrator another's.
-func (s *Service) person(ctx context.Context, c Caller, user, action string) (string, error) {
+func (s *Service) person(ctx context.Context, c Caller, user string) (string, error) {
 	switch {
 	case user == "" && c.Operator:
 		return s.onlyUser(ctx)
 	case c.User != "" && !c.Operator && (user == "" || user == c.User):
 		return c.User, nil
 	}
-	if err := s.manages(ctx, c, action); err != nil {
+	return s.managed(ctx, c, user)
+}
+
+// managed is the name of a user whom the caller may manage.
+func (s *Service) managed(ctx context.Context, c Caller, user string) (string, error) {
+	if err := manages(c, "manages users"); err != nil {
 		return "", err
 	}
 	_, err := s.cfg.Store.User(ctx, user)
 	if errors.Is(err, state.ErrNotFound) {
-		return "", fmt.Errorf("there is no user %q: 'users' lists them", user)
+		return "", invalidf("there is no user %q: 'users' lists them", user)
 	}
 	return user, err
 }

@@ -59,6 +59,13 @@ var operations = []struct {
 		_, err := s.Collaborators(ctx, c, app)
 		return err
 	}},
+	{"clone", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.MayClone(ctx, c, app)
+	}},
+	{"timeline", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Timeline(ctx, c, app, 0)
+		return err
+	}},
 	{"deploy", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
 		return s.MayDeploy(ctx, c, app)
 	}},
@@ -127,6 +134,7 @@ func TestPermissionsToManageUsers(t *testing.T) {
 		do   func(ctx context.Context, s *Service, c Caller) error
 	}{
 		{"users", func(ctx context.Context, s *Service, c Caller) error { _, err := s.Users(ctx, c); return err }},
+		{"audit", func(ctx context.Context, s *Service, c Caller) error { _, err := s.Audit(ctx, c, 0); return err }},
 		{"add", func(ctx context.Context, s *Service, c Caller) error { return s.AddUser(ctx, c, "eve", true) }},
 		{"remove", func(ctx context.Context, s *Service, c Caller) error { return s.RemoveUser(ctx, c, "lily") }},
 		{"create for another", func(ctx context.Context, s *Service, c Caller) error {

@@ -14,23 +14,32 @@ var appName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 // CheckName tells what is wrong with the name of an app.
 func CheckName(name string) error {
 	if len(name) < 6 || len(name) > 48 || !appName.MatchString(name) {
-		return fmt.Errorf("%q cannot name an app: use 6 to 48 lower-case letters, digits and single hyphens, none at an end", name)
+		return invalidf("%q cannot name an app: use 6 to 48 lower-case letters, digits and single hyphens, none at an end", name)
 	}
 	return nil
 }
 
 // Create makes an app of owner's; "" is the caller, or for the operator the only user.
 func (s *Service) Create(ctx context.Context, c Caller, name, owner string) (state.App, error) {
+	app, err := s.create(ctx, c, name, owner)
+	action := "create"
+	if err == nil && app.Owner != c.User {
+		action += " for " + app.Owner
+	}
+	return app, s.record(ctx, c, name, action, err)
+}
+
+func (s *Service) create(ctx context.Context, c Caller, name, owner string) (state.App, error) {
 	if err := CheckName(name); err != nil {
 		return state.App{}, err
 	}
-	owner, err := s.person(ctx, c, owner, "create")
+	owner, err := s.person(ctx, c, owner)
 	if err != nil {
 		return state.App{}, err
 	}
 	app, err := s.cfg.Store.CreateApp(ctx, name, owner)
 	if errors.Is(err, state.ErrExists) {
-		return app, s.audit(ctx, c, name, "create", fmt.Errorf("the name %s is taken: choose another", name))
+		return app, fmt.Errorf("the name %s is taken: choose another", name)
 	}
 	if err != nil {
 		return app, err
@@ -39,7 +48,7 @@ func (s *Service) Create(ctx context.Context, c Caller, name, owner string) (sta
 		err = errors.Join(err, s.cfg.Store.DeleteApp(context.WithoutCancel(ctx), name))
 		return state.App{}, fmt.Errorf("repository: %w", err)
 	}
-	return app, s.audit(ctx, c, name, "create", nil)
+	return app, nil
 }
 
 // List returns the apps that the caller may see.
@@ -60,21 +69,17 @@ func (s *Service) List(ctx context.Context, c Caller) ([]state.App, error) {
 
 // Destroy removes an app with all it has. confirm is its name once more.
 func (s *Service) Destroy(ctx context.Context, c Caller, name, confirm string) error {
-	if _, err := s.app(ctx, c, name, "destroy", owner); err != nil {
-		return err
-	}
-	if confirm != name {
-		return fmt.Errorf("%s was not destroyed: confirm with its name, or use --force", name)
-	}
-	// The record goes last, so that what was interrupted can be asked for again.
-	if err := s.cfg.Runtime.Destroy(ctx, name); err != nil {
-		return err
-	}
-	if err := s.cfg.Repositories.Remove(ctx, name); err != nil {
-		return err
-	}
-	if err := s.cfg.Store.DeleteApp(ctx, name); err != nil {
-		return err
-	}
-	return s.audit(ctx, c, name, "destroy", nil)
+	return s.change(ctx, c, name, "destroy", owner, func(state.App) error {
+		if confirm != name {
+			return fmt.Errorf("%s was not destroyed: confirm with its name, or use --force", name)
+		}
+		// The record goes last, so that what was interrupted can be asked for again.
+		if err := s.cfg.Runtime.Destroy(ctx, name); err != nil {
+			return err
+		}
+		if err := s.cfg.Repositories.Remove(ctx, name); err != nil {
+			return err
+		}
+		return s.cfg.Store.DeleteApp(ctx, name)
+	})
 }

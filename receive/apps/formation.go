@@ -30,7 +30,7 @@ type Change struct {
 
 // Processes returns the app's formation and its containers.
 func (s *Service) Processes(ctx context.Context, c Caller, app string) ([]state.ProcessType, []Container, error) {
-	if _, err := s.app(ctx, c, app, "ps", limited); err != nil {
+	if _, err := s.look(ctx, c, app, "ps", limited); err != nil {
 		return nil, nil, err
 	}
 	formation, err := s.cfg.Store.Formation(ctx, app)
@@ -42,12 +42,20 @@ func (s *Service) Processes(ctx context.Context, c Caller, app string) ([]state.
 }
 
 // Scale changes the formation, and the containers if there is a release.
-func (s *Service) Scale(ctx context.Context, c Caller, name string, changes []Change) ([]state.ProcessType, error) {
-	app, err := s.app(ctx, c, name, "scale", member)
-	if err != nil {
-		return nil, err
+func (s *Service) Scale(ctx context.Context, c Caller, name string, changes []Change) (formation []state.ProcessType, err error) {
+	action := "scale"
+	for _, change := range changes {
+		action += " " + change.String()
 	}
-	formation, err := s.cfg.Store.Formation(ctx, name)
+	err = s.change(ctx, c, name, action, member, func(app state.App) error {
+		formation, err = s.scale(ctx, app, changes)
+		return err
+	})
+	return formation, err
+}
+
+func (s *Service) scale(ctx context.Context, app state.App, changes []Change) ([]state.ProcessType, error) {
+	formation, err := s.cfg.Store.Formation(ctx, app.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +74,27 @@ func (s *Service) Scale(ctx context.Context, c Caller, name string, changes []Ch
 		}
 	}
 	if app.Live == 0 {
-		err = s.cfg.Store.SetFormation(ctx, name, formation)
+		err = s.cfg.Store.SetFormation(ctx, app.Name, formation)
 	} else {
-		err = s.cfg.Runtime.Scale(ctx, name, formation)
+		err = s.cfg.Runtime.Scale(ctx, app.Name, formation)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return formation, s.audit(ctx, c, name, "scale", nil)
+	return formation, nil
+}
+
+// String is a change as the audit shows it: "web:2", "worker:+1:L".
+func (c Change) String() string {
+	amount := "%d"
+	if c.Relative {
+		amount = "%+d"
+	}
+	text := fmt.Sprintf("%s:"+amount, fit(typeName, c.Type), c.Amount)
+	if slices.Contains(sizes, c.Size) {
+		text += ":" + c.Size
+	}
+	return text
 }
 
 func isHook(processType string) bool { return processType == "postdeploy" || processType == "release" }
@@ -83,10 +104,10 @@ func (c Change) apply(formation []state.ProcessType, known []string, released bo
 		return nil, fmt.Errorf("%s is a hook and runs by itself: it cannot be scaled", c.Type)
 	}
 	if !typeName.MatchString(c.Type) {
-		return nil, fmt.Errorf("%q cannot name a process type: use up to 24 letters, digits, '-' and '_'", c.Type)
+		return nil, invalidf("%q cannot name a process type: use up to 24 letters, digits, '-' and '_'", c.Type)
 	}
 	if released && !slices.Contains(known, c.Type) {
-		return nil, fmt.Errorf("there is no process type %q: the app has %s", c.Type, strings.Join(known, ", "))
+		return nil, invalidf("there is no process type %q: the app has %s", c.Type, strings.Join(known, ", "))
 	}
 	at := slices.IndexFunc(formation, func(p state.ProcessType) bool { return p.Name == c.Type })
 	if at < 0 {
@@ -104,7 +125,7 @@ func (c Change) apply(formation []state.ProcessType, known []string, released bo
 	}
 	if c.Size != "" {
 		if !slices.Contains(sizes, c.Size) {
-			return nil, fmt.Errorf("%q is not a size: choose S, M, L, XL, 2XL or 3XL", c.Size)
+			return nil, invalidf("%q is not a size: choose S, M, L, XL, 2XL or 3XL", c.Size)
 		}
 		p.Size = c.Size
 	}
@@ -113,7 +134,7 @@ func (c Change) apply(formation []state.ProcessType, known []string, released bo
 
 // Logs writes the output of the app's containers to w.
 func (s *Service) Logs(ctx context.Context, c Caller, app string, opt LogOptions, w io.Writer) error {
-	if _, err := s.app(ctx, c, app, "logs", limited); err != nil {
+	if _, err := s.look(ctx, c, app, "logs", limited); err != nil {
 		return err
 	}
 	return s.cfg.Runtime.Logs(ctx, app, opt, w)
@@ -121,7 +142,7 @@ func (s *Service) Logs(ctx context.Context, c Caller, app string, opt LogOptions
 
 // Deployments returns the app's deployments, newest first; limit 0 is all.
 func (s *Service) Deployments(ctx context.Context, c Caller, app string, limit int) ([]state.Deployment, error) {
-	if _, err := s.app(ctx, c, app, "deployments", limited); err != nil {
+	if _, err := s.look(ctx, c, app, "deployments", limited); err != nil {
 		return nil, err
 	}
 	return s.cfg.Store.Deployments(ctx, app, limit)
@@ -129,7 +150,7 @@ func (s *Service) Deployments(ctx context.Context, c Caller, app string, limit i
 
 // Deployment returns one deployment with its transitions and phases; id 0 is the newest.
 func (s *Service) Deployment(ctx context.Context, c Caller, app string, id int64) (state.Deployment, error) {
-	if _, err := s.app(ctx, c, app, "deployment", limited); err != nil {
+	if _, err := s.look(ctx, c, app, "deployment", limited); err != nil {
 		return state.Deployment{}, err
 	}
 	return s.deployment(ctx, app, id)
@@ -137,7 +158,7 @@ func (s *Service) Deployment(ctx context.Context, c Caller, app string, id int64
 
 // DeploymentLog writes what the pusher saw; id 0 is the newest deployment.
 func (s *Service) DeploymentLog(ctx context.Context, c Caller, app string, id int64, w io.Writer) error {
-	if _, err := s.app(ctx, c, app, "deployment-logs", limited); err != nil {
+	if _, err := s.look(ctx, c, app, "deployment-logs", limited); err != nil {
 		return err
 	}
 	d, err := s.deployment(ctx, app, id)

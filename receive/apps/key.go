@@ -71,14 +71,30 @@ func rsaBits(key ssh.PublicKey) int {
 func checkKeyName(name string) error {
 	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
 	if name == "" || utf8.RuneCountInString(name) > maxKeyName || !utf8.ValidString(name) || strings.ContainsFunc(name, hidden) {
-		return fmt.Errorf("%q cannot name a key: use up to %d characters that can be seen", name, maxKeyName)
+		return invalidf("%q cannot name a key: use up to %d characters that can be seen", name, maxKeyName)
 	}
 	return nil
 }
 
 // AddKey gives user ("" the caller) a key.
 func (s *Service) AddKey(ctx context.Context, c Caller, user, name string, text []byte) (state.Key, error) {
-	user, err := s.person(ctx, c, user, "keys-add")
+	key, err := s.addKey(ctx, c, user, name, text)
+	return key, s.record(ctx, c, "", keyAction("keys-add", c, key), err)
+}
+
+// keyAction is an action about a key, "" for one that was not found out, of the caller's own or of another user.
+func keyAction(verb string, c Caller, key state.Key) string {
+	if key.Fingerprint != "" {
+		verb += " " + key.Fingerprint
+	}
+	if key.User != "" && key.User != c.User {
+		verb += " for " + key.User
+	}
+	return verb
+}
+
+func (s *Service) addKey(ctx context.Context, c Caller, user, name string, text []byte) (state.Key, error) {
+	user, err := s.person(ctx, c, user)
 	if err != nil {
 		return state.Key{}, err
 	}
@@ -95,7 +111,7 @@ func (s *Service) AddKey(ctx context.Context, c Caller, user, name string, text 
 	case err == nil && taken.User == user:
 		return key, fmt.Errorf("%s has this key already, as %s: it can be used", user, taken.Name)
 	case err == nil:
-		return key, s.audit(ctx, c, "", "keys-add", errors.New("this key is another user's: make one with 'ssh-keygen -t ed25519'"))
+		return key, errors.New("this key is another user's: make one with 'ssh-keygen -t ed25519'")
 	case !errors.Is(err, state.ErrNotFound):
 		return key, err
 	}
@@ -103,34 +119,37 @@ func (s *Service) AddKey(ctx context.Context, c Caller, user, name string, text 
 	if errors.Is(err, state.ErrExists) {
 		return key, fmt.Errorf("%s has a key named %s already: choose another name", user, name)
 	}
-	if err != nil {
-		return key, err
-	}
-	return key, s.audit(ctx, c, "", "keys-add "+key.Fingerprint, nil)
+	return key, err
 }
 
 // Keys returns the keys of user, "" the caller.
 func (s *Service) Keys(ctx context.Context, c Caller, user string) ([]state.Key, error) {
-	user, err := s.person(ctx, c, user, "keys")
+	user, err := s.person(ctx, c, user)
 	if err != nil {
-		return nil, err
+		return nil, s.record(ctx, c, "", "keys", err)
 	}
 	return s.cfg.Store.Keys(ctx, user)
 }
 
 // RemoveKey removes a key of user by name or fingerprint.
 func (s *Service) RemoveKey(ctx context.Context, c Caller, user, which string) error {
-	keys, err := s.Keys(ctx, c, user)
+	key, err := s.removeKey(ctx, c, user, which)
+	return s.record(ctx, c, "", keyAction("keys-remove", c, key), err)
+}
+
+func (s *Service) removeKey(ctx context.Context, c Caller, user, which string) (state.Key, error) {
+	user, err := s.person(ctx, c, user)
 	if err != nil {
-		return err
+		return state.Key{}, err
+	}
+	keys, err := s.cfg.Store.Keys(ctx, user)
+	if err != nil {
+		return state.Key{}, err
 	}
 	for _, k := range keys {
 		if k.Name == which || k.Fingerprint == which {
-			if err := s.cfg.Store.DeleteKey(ctx, k.ID); err != nil {
-				return err
-			}
-			return s.audit(ctx, c, "", "keys-remove "+k.Fingerprint, nil)
+			return k, s.cfg.Store.DeleteKey(ctx, k.ID)
 		}
 	}
-	return fmt.Errorf("there is no key %q: 'keys' lists them", which)
+	return state.Key{}, invalidf("there is no key %q: 'keys' lists them", which)
 }

@@ -1,11 +1,10 @@
 // Package apps is every operation that a caller may ask for. Permission is checked here and nowhere else, and every
-// denial is logged and audited.
+// change and every refusal is audited.
 package apps
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -58,7 +57,10 @@ type Config struct {
 }
 
 // Service carries out operations.
-type Service struct{ cfg Config }
+type Service struct {
+	cfg       Config
+	strangers strangers
+}
 
 // New returns a service.
 func New(cfg Config) *Service {
@@ -74,23 +76,3 @@ var (
 	// ErrDenied is wrapped where the caller sees the app but may not do this.
 	ErrDenied = errors.New("you may not do this")
 )
-
-// audit records what came of a request that changes something, or of a denial.
-func (s *Service) audit(ctx context.Context, c Caller, app, action string, result error) error {
-	text := "ok"
-	if result != nil {
-		text = result.Error()
-		s.cfg.Log.Info("request refused", "user", c.User, "fingerprint", c.Fingerprint, "remote", c.Remote, "app", app, "action", action, "err", result)
-	}
-	user := c.User
-	if c.Operator {
-		user = "operator"
-	}
-	err := s.cfg.Store.Audit(context.WithoutCancel(ctx), state.AuditEntry{
-		User: user, Fingerprint: c.Fingerprint, Remote: c.Remote, App: app, Action: action, Result: text,
-	})
-	if err != nil {
-		return errors.Join(result, fmt.Errorf("audit: %w", err))
-	}
-	return result
-}

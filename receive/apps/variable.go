@@ -2,10 +2,13 @@ package apps
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"boathook/receive/state"
 )
 
 var variableName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_]{0,63}$`)
@@ -15,7 +18,7 @@ const MaxValue = 32768
 
 // Variables returns the app's environment.
 func (s *Service) Variables(ctx context.Context, c Caller, app string) (map[string]string, error) {
-	if _, err := s.app(ctx, c, app, "env", member); err != nil {
+	if _, err := s.look(ctx, c, app, "env", member); err != nil {
 		return nil, err
 	}
 	return s.cfg.Store.Variables(ctx, app)
@@ -23,42 +26,51 @@ func (s *Service) Variables(ctx context.Context, c Caller, app string) (map[stri
 
 // SetVariables adds and changes variables, all or none.
 func (s *Service) SetVariables(ctx context.Context, c Caller, app string, vars map[string]string) error {
-	if _, err := s.app(ctx, c, app, "env-set", member); err != nil {
-		return err
-	}
-	for name, value := range vars {
-		if !variableName.MatchString(name) {
-			return fmt.Errorf("%q cannot name a variable: use up to 64 letters, digits and underscores, no underscore first", name)
+	action := "env-set " + names(slices.Sorted(maps.Keys(vars)))
+	return s.change(ctx, c, app, action, member, func(state.App) error {
+		for name, value := range vars {
+			if err := checkVariable(name, value); err != nil {
+				return err
+			}
 		}
-		if n := utf8.RuneCountInString(value); n > MaxValue {
-			return fmt.Errorf("the value of %s has %d characters: at most %d are allowed", name, n, MaxValue)
-		}
-		if strings.ContainsRune(value, 0) {
-			return fmt.Errorf("the value of %s has a NUL byte, which no environment can hold: encode it", name)
-		}
+		return s.cfg.Store.SetVariables(ctx, app, vars)
+	})
+}
+
+// names are those of variables, as the audit shows them.
+func names(all []string) string {
+	shown := make([]string, len(all))
+	for i, name := range all {
+		shown[i] = fit(variableName, name)
 	}
-	if err := s.cfg.Store.SetVariables(ctx, app, vars); err != nil {
-		return err
+	return strings.Join(shown, " ")
+}
+
+func checkVariable(name, value string) error {
+	if !variableName.MatchString(name) {
+		return invalidf("%q cannot name a variable: use up to 64 letters, digits and underscores, no underscore first", name)
 	}
-	return s.audit(ctx, c, app, "env-set", nil)
+	if n := utf8.RuneCountInString(value); n > MaxValue {
+		return invalidf("the value of %s has %d characters: at most %d are allowed", name, n, MaxValue)
+	}
+	if strings.ContainsRune(value, 0) {
+		return invalidf("the value of %s has a NUL byte, which no environment can hold: encode it", name)
+	}
+	return nil
 }
 
 // UnsetVariables removes variables; one that is not set is an error.
-func (s *Service) UnsetVariables(ctx context.Context, c Caller, app string, names ...string) error {
-	if _, err := s.app(ctx, c, app, "env-unset", member); err != nil {
-		return err
-	}
-	vars, err := s.cfg.Store.Variables(ctx, app)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if _, ok := vars[name]; !ok {
-			return fmt.Errorf("%s is not set: 'env %s' lists the variables", name, app)
+func (s *Service) UnsetVariables(ctx context.Context, c Caller, app string, which ...string) error {
+	return s.change(ctx, c, app, "env-unset "+names(which), member, func(state.App) error {
+		vars, err := s.cfg.Store.Variables(ctx, app)
+		if err != nil {
+			return err
 		}
-	}
-	if err := s.cfg.Store.UnsetVariables(ctx, app, names...); err != nil {
-		return err
-	}
-	return s.audit(ctx, c, app, "env-unset", nil)
+		for _, name := range which {
+			if _, ok := vars[name]; !ok {
+				return invalidf("%s is not set: 'env %s' lists the variables", name, app)
+			}
+		}
+		return s.cfg.Store.UnsetVariables(ctx, app, which...)
+	})
 }

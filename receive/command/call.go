@@ -19,6 +19,7 @@ type Call struct {
 	Args           []string
 	Caller         apps.Caller
 	Service        *apps.Service
+	Remote         string // what comes before "APP.git" in the URL of a git remote: "ssh://git@example.com:2222/"
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 

@@ -10,6 +10,7 @@ func Commands() Table {
 		listContainers(), scale(),
 		listDeployments(), showDeployment(), deploymentLog(), appLogs(),
 		listCollaborators(), addCollaborator(), removeCollaborator(),
+		appTimeline(), showAudit(),
 	}
 	return append(t, help(t))
 }

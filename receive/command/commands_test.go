@@ -21,7 +21,7 @@ const (
 // another in one world.
 var attempts = map[string][]attempt{
 	"create": {
-		{alice, "create next-app", "", 0, "next-app is created for alice: 'git remote add scalingo git@HOST:next-app.git'", ""},
+		{alice, "create next-app", "", 0, "next-app is created for alice: 'git remote add scalingo ssh://git@example.com:2222/next-app.git'", ""},
 		{operator, "create --owner bob bobs-app", "", 0, "bobs-app is created for bob", ""},
 		{bob, "create my-app", "", 1, "", "the name my-app is taken"},
 		{bob, "create other-app --owner alice", "", 1, "", noUsers},
@@ -194,6 +194,26 @@ var attempts = map[string][]attempt{
 		{alice, "collaborators-remove my-app lily", "", 1, "", "lily is not a collaborator of my-app"},
 		{alice, "collaborators-remove my-app", "", 2, "", "an argument is missing"},
 	},
+	"timeline": {
+		{alice, "env-set my-app KEY=s3cret-value", "", 0, "", ""},
+		{bob, "env my-app", "", 1, "", notYours},
+		{alice, "timeline my-app -n 2", "", 0, "  bob    env          there is no such app, or it is not yours: 'apps' lists those you may use\n", ""},
+		{alice, "timeline my-app -n 2", "", 0, "  alice  env-set KEY  ok\n", ""},
+		{alice, "timeline my-app --json", "", 0, `"user":"operator","action":"env-set GREETING TOKEN","result":"ok"}`, ""},
+		{alice, "timeline new-app --json", "", 0, `"action":"create for alice","result":"ok"}]`, ""},
+		{lily, "timeline my-app", "", 1, "", "you may not do this with my-app"},
+		{bob, "timeline my-app", "", 1, "", notYours},
+		{alice, "timeline", "", 2, "", "which app?"},
+		{alice, "timeline my-app -n -1", "", 2, "", "invalid value"},
+	},
+	"audit": {
+		{apps.Caller{User: "bob", Fingerprint: "SHA256:b", Remote: "192.0.2.1:5"}, "env my-app", "", 1, "", notYours},
+		{operator, "audit -n 1", "", 0, "  bob   my-app  env     there is no such app, or it is not yours: 'apps' lists those you may use  192.0.2.1:5  SHA256:b\n", ""},
+		{operator, "audit -n 1 --json", "", 0, `"user":"bob","app":"my-app","action":"env","result":"there is no such app, or it is not yours: 'apps' lists those you may use","remote":"192.0.2.1:5","key":"SHA256:b"}]`, ""},
+		{apps.Caller{User: "adam", Admin: true}, "audit", "", 0, "  operator  -        users-add alice ", ""},
+		{alice, "audit", "", 1, "", "only an administrator reads the audit"},
+		{operator, "audit my-app", "", 2, "", "one argument too many"},
+	},
 	"help": {
 		{bob, "", "", 0, "create                APP [--owner USER]\n", ""},
 		{bob, "help", "", 0, "help                  [COMMAND]\n", ""},
@@ -305,7 +325,7 @@ func TestFlagsEndAtTwoHyphens(t *testing.T) {
 func TestJSON(t *testing.T) {
 	w := newWorld(t)
 	w.mustRun(alice, "keys-add laptop", numberedKey(1))
-	for _, line := range []string{"apps", "keys --user alice", "users", "ps my-app", "deployments my-app", "collaborators my-app", "scale my-app web:1"} {
+	for _, line := range []string{"apps", "keys --user alice", "users", "ps my-app", "deployments my-app", "collaborators my-app", "scale my-app web:1", "timeline my-app", "audit"} {
 		var got []map[string]any
 		if err := json.Unmarshal([]byte(w.mustRun(operator, line+" --json", "")), &got); err != nil || len(got) == 0 {
 			t.Errorf("%s: %v, %v", line, got, err)

@@ -14,6 +14,6 @@ func createApp() Command {
 		if err != nil {
 			return err
 		}
-		return c.printf("%s is created for %s: 'git remote add scalingo git@HOST:%s.git', then 'git push scalingo master'\n", name, app.Owner, name)
+		return c.printf("%s is created for %s: 'git remote add scalingo %s%s.git', then 'git push scalingo master'\n", name, app.Owner, c.Remote, name)
 	}}
 }

@@ -117,7 +117,7 @@ func (w *world) run(c apps.Caller, line, stdin string) (status int, stdout, stde
 	}
 	var out, errs bytes.Buffer
 	status = Commands().Run(w.t.Context(), &Call{
-		Args: args, Caller: c, Service: w.service, Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs,
+		Args: args, Caller: c, Service: w.service, Remote: "ssh://git@example.com:2222/", Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs,
 	})
 	return status, out.String(), errs.String()
 }

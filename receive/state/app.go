@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 )
 
@@ -49,16 +50,24 @@ func (s *Store) DeleteApp(ctx context.Context, name string) error {
 	return s.execOne(ctx, "app "+name, "DELETE FROM apps WHERE name = ?", name)
 }
 
-// Variables returns the app's environment as it was set, aliases not resolved.
+// Variables returns the app's environment as it was set, aliases not resolved. One value that cannot be opened is an error for all.
 func (s *Store) Variables(ctx context.Context, app string) (map[string]string, error) {
-	type variable struct{ name, value string }
+	type variable struct {
+		id     int64
+		name   string
+		sealed []byte
+	}
 	all, err := query(ctx, s, func(r row) (v variable, err error) {
-		err = r.Scan(&v.name, &v.value)
+		err = r.Scan(&v.id, &v.name, &v.sealed)
 		return v, err
-	}, "SELECT name, value FROM variables WHERE app = ?", app)
+	}, "SELECT a.id, v.name, v.value FROM variables v JOIN apps a ON a.name = v.app WHERE v.app = ?", app)
 	vars := make(map[string]string, len(all))
 	for _, v := range all {
-		vars[v.name] = v.value
+		value, err := s.vault.open(v.id, v.name, v.sealed)
+		if err != nil {
+			return nil, fmt.Errorf("variable %s of %s: %w", v.name, app, err)
+		}
+		vars[v.name] = value
 	}
 	return vars, err
 }
@@ -66,9 +75,13 @@ func (s *Store) Variables(ctx context.Context, app string) (map[string]string, e
 // SetVariables adds and changes variables, all or none.
 func (s *Store) SetVariables(ctx context.Context, app string, vars map[string]string) error {
 	return named("variables of "+app, s.write(ctx, func(tx *sql.Tx) error {
+		var id int64
+		if err := tx.QueryRowContext(ctx, "SELECT id FROM apps WHERE name = ?", app).Scan(&id); err != nil {
+			return err
+		}
 		for name, value := range vars {
 			_, err := tx.ExecContext(ctx, `INSERT INTO variables (app, name, value) VALUES (?, ?, ?)
-				ON CONFLICT (app, name) DO UPDATE SET value = excluded.value`, app, name, value)
+				ON CONFLICT (app, name) DO UPDATE SET value = excluded.value`, app, name, s.vault.seal(id, name, value))
 			if err != nil {
 				return err
 			}

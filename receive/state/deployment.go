@@ -171,10 +171,7 @@ func (s *Store) Deployment(ctx context.Context, id int64) (Deployment, error) {
 
 // Deployments returns an app's deployments, newest first, at most limit of them (0: all), without transitions and phases.
 func (s *Store) Deployments(ctx context.Context, app string, limit int) ([]Deployment, error) {
-	if limit <= 0 {
-		limit = -1
-	}
-	return query(ctx, s, scanDeployment, "SELECT "+deploymentColumns+" FROM deployments WHERE app = ? ORDER BY id DESC LIMIT ?", app, limit)
+	return query(ctx, s, scanDeployment, "SELECT "+deploymentColumns+" FROM deployments WHERE app = ? ORDER BY id DESC LIMIT ?", app, orAll(limit))
 }
 
 // Unfinished returns every deployment that has not ended, oldest first.

@@ -8,57 +8,81 @@ package state
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
-
-var (
-	// ErrNotFound is wrapped where a row does not exist.
-	ErrNotFound = errors.New("not found")
-	// ErrExists is wrapped where a name or a key is taken.
-	ErrExists = errors.New("already exists")
-	// ErrInUse is wrapped where something cannot be removed because another thing needs it.
-	ErrInUse = errors.New("in use")
-)
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // Store is the database. All methods are safe for concurrent use.
 type Store struct {
-	db *sql.DB
+	db    *sql.DB
+	path  string
+	vault *vault
+	kept  string // see Kept
 }
 
-// Open opens the database file, creating it if there is none, and brings its schema up to date. Its mode becomes 0600: the
-// variables hold secrets. A schema newer than this program is refused, and nothing is written to it.
+// Open opens the database file, creating it if there is none, and brings its schema up to date; of an older one it keeps a copy.
+// The key to the variables lies beside it, in secrets.key. Both files are for their owner alone. Refused, with what to do and
+// without writing: a database that is damaged, of a newer schema, or whose key is away.
 func Open(ctx context.Context, path string) (*Store, error) {
-	if err := private(path); err != nil {
+	s := &Store{path: path}
+	if err := s.create(); err != nil {
 		return nil, err
 	}
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{
-		"_pragma": {"journal_mode(wal)", "synchronous(full)", "busy_timeout(10000)", "foreign_keys(1)"},
-		"_txlock": {"immediate"},
-	}.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
+	if err := s.connect("rwc"); err != nil {
 		return nil, err
 	}
-	// SQLite has one writer; one connection makes its queue ours, and no call can see SQLITE_BUSY from another of this process.
-	db.SetMaxOpenConns(1)
-	s := &Store{db: db}
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
+}
+
+// Copy writes a consistent copy of the database at path to another file, which only its owner may read, while another process
+// works with it. Nothing is migrated and nothing checked.
+func Copy(ctx context.Context, path, to string) error {
+	s := &Store{path: path}
+	if err := s.connect("rw"); err != nil {
+		return err
+	}
+	return errors.Join(s.copyTo(ctx, to), s.db.Close())
+}
+
+// connect opens the file; mode is SQLite's: "rw", or "rwc" to create.
+func (s *Store) connect(mode string) (err error) {
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.path}).EscapedPath(), RawQuery: url.Values{
+		// secure_delete: what was unset or destroyed is overwritten, not only forgotten.
+		"_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)", "secure_delete(1)"},
+		"_txlock": {"immediate"},
+		"mode":    {mode},
+	}.Encode()}
+	if s.db, err = sql.Open("sqlite", dsn.String()); err != nil {
+		return err
+	}
+	// SQLite has one writer; one connection makes its queue ours, and no call can see SQLITE_BUSY from another of this process.
+	s.db.SetMaxOpenConns(1)
+	return nil
+}
+
+// create makes the database file if there is none.
+func (s *Store) create() error {
+	_, err := os.Stat(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(s.keyFile()); err == nil {
+			return fmt.Errorf("%s is missing, but its key %s is there: put it back from a backup, or move the key away to start anew", s.path, s.keyFile())
+		}
+	}
+	err = private(s.path)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w: let the user that runs boathook write in %s, or choose another data directory", err, filepath.Dir(s.path))
+	}
+	return err
 }
 
 // private makes the file one that only its owner may read. SQLite gives the files beside it (-wal, -shm) the same mode.
@@ -70,40 +94,29 @@ func private(path string) error {
 	return errors.Join(file.Chmod(0o600), file.Close())
 }
 
-// Close closes the database.
-func (s *Store) Close() error { return s.db.Close() }
-
-// migrate applies the embedded files that the database has not seen; PRAGMA user_version counts those applied.
-func (s *Store) migrate(ctx context.Context) error {
+// prepare finds out what the file holds before anything is written to it, and makes it a database of this program's schema.
+func (s *Store) prepare(ctx context.Context) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
-	var version int
-	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-		return fmt.Errorf("not a readable database: %w; restore it from a backup, or move it away to start anew", err)
+	version, err := s.check(ctx, len(files))
+	if err != nil {
+		return err
 	}
-	if version > len(files) {
-		return fmt.Errorf("the database has schema %d, this boathook knows %d: start the newer boathook", version, len(files))
+	if err := s.unlock(ctx, version); err != nil {
+		return err
 	}
-	for i := version; i < len(files); i++ {
-		text, err := migrations.ReadFile(files[i])
-		if err != nil {
+	if 0 < version && version < len(files) {
+		if err := s.keepOld(ctx, version); err != nil {
 			return err
 		}
-		err = s.write(ctx, func(tx *sql.Tx) error {
-			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", i+1))
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("%s: %w", files[i], err)
-		}
 	}
-	return nil
+	return s.upgrade(ctx, version, files)
 }
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
 
 // write runs f in a transaction.
 func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
@@ -143,32 +156,16 @@ func (s *Store) execOne(ctx context.Context, what, query string, args ...any) er
 	return named(what, err)
 }
 
-// named says what an error is about, in this package's own sentinels where there is one.
-func named(what string, err error) error {
-	var constraint *sqlite.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, sql.ErrNoRows):
-		err = ErrNotFound
-	case errors.As(err, &constraint):
-		switch constraint.Code() {
-		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-			err = ErrExists
-		case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
-			err = ErrNotFound
-		case sqlite3.SQLITE_CONSTRAINT_TRIGGER: // what ON DELETE RESTRICT raises
-			err = ErrInUse
-		}
-	}
-	return fmt.Errorf("%s: %w", what, err)
-}
-
 // query collects the rows that scan reads.
 func query[T any](ctx context.Context, s *Store, scan func(row) (T, error), text string, args ...any) ([]T, error) {
-	rows, err := s.db.QueryContext(ctx, text, args...)
+	return collect(ctx, s.db, scan, text, args...)
+}
+
+// collect is query on a *sql.DB or *sql.Tx.
+func collect[T any](ctx context.Context, from source, scan func(row) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := from.QueryContext(ctx, text, args...)
 	if err != nil {
-		return nil, err
+		return nil, explained(err)
 	}
 	defer rows.Close()
 	var all []T
@@ -179,7 +176,11 @@ func query[T any](ctx context.Context, s *Store, scan func(row) (T, error), text
 		}
 		all = append(all, v)
 	}
-	return all, rows.Err()
+	return all, explained(rows.Err())
+}
+
+type source interface {
+	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 }
 
 // row is a *sql.Row or *sql.Rows.

@@ -99,25 +99,3 @@ func (s *Store) DeleteKey(ctx context.Context, id int64) error {
 func (s *Store) TouchKey(ctx context.Context, fingerprint string) error {
 	return s.execOne(ctx, "key "+fingerprint, "UPDATE keys SET last_used = ? WHERE fingerprint = ?", now(), fingerprint)
 }
-
-// AuditEntry is who did, or was denied, what.
-type AuditEntry struct {
-	At                                             time.Time
-	User, Fingerprint, Remote, App, Action, Result string
-}
-
-// Audit stores an entry; its time is now.
-func (s *Store) Audit(ctx context.Context, e AuditEntry) error {
-	return s.exec(ctx, "audit", "INSERT INTO audit (at, user, fingerprint, remote, app, action, result) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		now(), e.User, e.Fingerprint, e.Remote, e.App, e.Action, e.Result)
-}
-
-// AuditEntries returns the newest entries first.
-func (s *Store) AuditEntries(ctx context.Context, limit int) ([]AuditEntry, error) {
-	return query(ctx, s, func(r row) (e AuditEntry, err error) {
-		var when int64
-		err = r.Scan(&when, &e.User, &e.Fingerprint, &e.Remote, &e.App, &e.Action, &e.Result)
-		e.At = at(when)
-		return e, err
-	}, "SELECT at, user, fingerprint, remote, app, action, result FROM audit ORDER BY id DESC LIMIT ?", limit)
-}

@@ -80,19 +80,3 @@ func TestKeys(t *testing.T) {
 	wantErr(t, s.DeleteKey(ctx, found.ID), ErrNotFound)
 	wantErr(t, second(s.KeyByFingerprint(ctx, "SHA256:a")), ErrNotFound)
 }
-
-func TestAudit(t *testing.T) {
-	s := withApp(t)
-	ctx := t.Context()
-	want := AuditEntry{User: "alice", Fingerprint: "SHA256:a", Remote: "192.0.2.1:5", App: "my-app", Action: "scale", Result: "ok"}
-	must(t, s.Audit(ctx, AuditEntry{Action: "older"}))
-	must(t, s.Audit(ctx, want))
-	got, err := s.AuditEntries(ctx, 1)
-	must(t, err)
-	if diff := cmp.Diff([]AuditEntry{want}, got, cmpopts.IgnoreFields(AuditEntry{}, "At")); diff != "" {
-		t.Error(diff)
-	}
-	if got[0].At.IsZero() {
-		t.Error("no time")
-	}
-}
