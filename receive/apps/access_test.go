@@ -79,6 +79,9 @@ var operations = []struct {
 	{"unset variables", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
 		return s.UnsetVariables(ctx, c, app, "SET")
 	}},
+	{"restart", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.Restart(ctx, c, app, nil)
+	}},
 	{"scale", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
 		_, err := s.Scale(ctx, c, app, []Change{{Type: "web", Amount: 2}})
 		return err

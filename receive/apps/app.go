@@ -51,8 +51,30 @@ func (s *Service) create(ctx context.Context, c Caller, name, owner string) (sta
 	return app, nil
 }
 
+// App is an app as it fares; Status is the platform's word, see Runtime.
+type App struct {
+	state.App
+	Status string
+}
+
 // List returns the apps that the caller may see.
-func (s *Service) List(ctx context.Context, c Caller) ([]state.App, error) {
+func (s *Service) List(ctx context.Context, c Caller) ([]App, error) {
+	seen, err := s.seen(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := s.cfg.Runtime.Statuses(ctx, seen)
+	if err != nil {
+		return nil, err
+	}
+	var list []App
+	for _, app := range seen {
+		list = append(list, App{app, statuses[app.Name]})
+	}
+	return list, nil
+}
+
+func (s *Service) seen(ctx context.Context, c Caller) ([]state.App, error) {
 	all, err := s.cfg.Store.Apps(ctx)
 	var seen []state.App
 	for _, app := range all {

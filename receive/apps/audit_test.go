@@ -43,7 +43,7 @@ func TestEveryRefusalIsAudited(t *testing.T) {
 	actions := map[string]string{
 		"ps": "ps", "deployments": "deployments", "deployment": "deployment", "deployment log": "deployment-logs", "logs": "logs",
 		"collaborators": "collaborators", "clone": "clone", "timeline": "timeline", "deploy": "push", "variables": "env",
-		"set variables": "env-set A", "unset variables": "env-unset SET", "scale": "scale web:2",
+		"set variables": "env-set A", "unset variables": "env-unset SET", "scale": "scale web:2", "restart": "restart",
 		"add collaborator": "collaborators-add steve", "remove collaborator": "collaborators-remove lily", "may destroy": "destroy", "destroy": "destroy",
 	}
 	w := newWorld(t)
@@ -99,6 +99,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 			_, err := w.Scale(ctx, c, "my-app", []Change{{Type: "web", Amount: 2}, {Type: "worker", Amount: 1, Relative: true, Size: "L"}})
 			return err
 		}},
+		{colin, "my-app", "restart web", func(c Caller) error { return w.Restart(ctx, c, "my-app", []string{"web"}) }},
 		{olga, "my-app", "collaborators-add steve --limited", func(c Caller) error { return w.AddCollaborator(ctx, c, "my-app", "steve", LimitedCollaborator) }},
 		{olga, "my-app", "collaborators-remove steve", func(c Caller) error { return w.RemoveCollaborator(ctx, c, "my-app", "steve") }},
 		{colin, "my-app", "push master c0ffee00", func(c Caller) error { return w.Pushed(ctx, c, "my-app", "refs/heads/master", "c0ffee00c0ffee00", nil) }},

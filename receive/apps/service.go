@@ -37,7 +37,9 @@ type LogOptions struct {
 // Runtime is what apps runs on.
 type Runtime interface {
 	Instances(ctx context.Context, app string) ([]Container, error)
+	Statuses(ctx context.Context, apps []state.App) (map[string]string, error) // "running", "crashed", …
 	Scale(ctx context.Context, app string, want []state.ProcessType) error
+	Restart(ctx context.Context, app string, types []string) error // none: all
 	Destroy(ctx context.Context, app string) error
 	Logs(ctx context.Context, app string, opt LogOptions, w io.Writer) error
 }

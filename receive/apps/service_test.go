@@ -29,6 +29,12 @@ func (r *fakeRuntime) Scale(ctx context.Context, app string, want []state.Proces
 	return errors.Join(r.fail, r.store.SetFormation(ctx, app, want))
 }
 
+func (r *fakeRuntime) Restart(context.Context, string, []string) error { return r.fail }
+
+func (r *fakeRuntime) Statuses(context.Context, []state.App) (map[string]string, error) {
+	return nil, r.fail
+}
+
 func (r *fakeRuntime) Destroy(_ context.Context, app string) error {
 	r.destroyed = append(r.destroyed, app)
 	return r.fail

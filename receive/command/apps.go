@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"boathook/receive/state"
+	"boathook/receive/apps"
 )
 
 func listApps() Command {
@@ -17,20 +17,21 @@ func listApps() Command {
 		if err != nil {
 			return err
 		}
-		return printList(c, appLines(all), "APP OWNER LIVE CREATED", appLine.cells)
+		return printList(c, appLines(all), "APP STATUS OWNER LIVE CREATED", appLine.cells)
 	}}
 }
 
 type appLine struct {
 	Name    string    `json:"name"`
+	Status  string    `json:"status"`
 	Owner   string    `json:"owner"`
 	Live    int64     `json:"live,omitempty"` // the deployment that serves
 	Created time.Time `json:"created"`
 }
 
-func appLines(all []state.App) (lines []appLine) {
+func appLines(all []apps.App) (lines []appLine) {
 	for _, a := range all {
-		lines = append(lines, appLine{Name: a.Name, Owner: a.Owner, Live: a.Live, Created: a.Created})
+		lines = append(lines, appLine{Name: a.Name, Status: a.Status, Owner: a.Owner, Live: a.Live, Created: a.Created})
 	}
 	return lines
 }
@@ -40,5 +41,5 @@ func (l appLine) cells() []string {
 	if l.Live != 0 {
 		live = strconv.FormatInt(l.Live, 10)
 	}
-	return []string{l.Name, l.Owner, live, when(l.Created)}
+	return []string{l.Name, l.Status, l.Owner, live, when(l.Created)}
 }

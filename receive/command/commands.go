@@ -7,7 +7,7 @@ func Commands() Table {
 		listKeys(), addKey(), removeKey(),
 		listUsers(), addUser(), removeUser(),
 		listVariables(), getVariable(), setVariables(), unsetVariables(),
-		listContainers(), scale(),
+		listContainers(), scale(), restart(),
 		listDeployments(), showDeployment(), deploymentLog(), appLogs(),
 		listCollaborators(), addCollaborator(), removeCollaborator(),
 		appTimeline(), showAudit(),

@@ -31,10 +31,10 @@ var attempts = map[string][]attempt{
 		{bob, "create a-name --json", "", 2, "", "not defined: -json"},
 	},
 	"apps": {
-		{alice, "apps", "", 0, "my-app   alice  1     2", ""},
-		{bob, "apps", "", 0, "APP  OWNER  LIVE  CREATED\n", ""},
+		{alice, "apps", "", 0, "my-app   running  alice  1     2", ""},
+		{bob, "apps", "", 0, "APP  STATUS  OWNER  LIVE  CREATED\n", ""},
 		{bob, "apps --json", "", 0, "[]\n", ""},
-		{lily, "apps --json", "", 0, `[{"name":"my-app","owner":"alice","live":1,`, ""},
+		{lily, "apps --json", "", 0, `[{"name":"my-app","status":"running","owner":"alice","live":1,`, ""},
 		{alice, "apps my-app", "", 2, "", "one argument too many"},
 	},
 	"destroy": {
@@ -143,6 +143,13 @@ var attempts = map[string][]attempt{
 		{alice, "scale my-app web:1:", "", 2, "", "is not TYPE:N"},
 		{alice, "scale my-app web:1:M:x", "", 2, "", "is not TYPE:N"},
 		{alice, "scale my-app", "", 2, "", "an argument is missing"},
+	},
+	"restart": {
+		{alice, "restart my-app", "", 0, "my-app is restarted\n", ""},
+		{lily, "restart my-app web", "", 0, "my-app is restarted\n", ""},
+		{alice, "restart my-app clock", "", 1, "", `there is no process type "clock": the app has web`},
+		{bob, "restart my-app", "", 1, "", notYours},
+		{alice, "restart", "", 2, "", "which app?"},
 	},
 	"deployments": {
 		{alice, "deployments my-app", "", 0, "1   success  c0ffee00  alice   2", ""},

@@ -34,7 +34,7 @@ func (c *Call) assignments(args []string) (map[string]string, error) {
 	var input string // the variable that standard input is for
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
-		if _, twice := vars[name]; !ok || twice {
+		if _, twice := vars[name]; !ok || name == "" || twice {
 			return nil, assignmentMistake(name, twice)
 		}
 		vars[name] = value

@@ -12,6 +12,7 @@ func FuzzAssignments(f *testing.F) {
 	f.Add("A=-", "B=-", "x")
 	f.Add("A=secret", "A=secret", "")
 	f.Add("no assignment", "=", "")
+	f.Add("=-", "A=b", "0")
 	f.Add("A\x00=\n", "\u0410=-", "\xff")
 	f.Fuzz(func(t *testing.T, first, second, stdin string) {
 		c := &Call{Stdin: strings.NewReader(stdin)}

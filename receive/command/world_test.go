@@ -18,8 +18,9 @@ import (
 
 // fakeRuntime has one container, whose command line means ill.
 type fakeRuntime struct {
-	store *state.Store
-	asked apps.LogOptions
+	store     *state.Store
+	asked     apps.LogOptions
+	restarted []string
 }
 
 func (r *fakeRuntime) Instances(context.Context, string) ([]apps.Container, error) {
@@ -28,6 +29,19 @@ func (r *fakeRuntime) Instances(context.Context, string) ([]apps.Container, erro
 
 func (r *fakeRuntime) Scale(ctx context.Context, app string, want []state.ProcessType) error {
 	return r.store.SetFormation(ctx, app, want)
+}
+
+func (r *fakeRuntime) Restart(_ context.Context, _ string, types []string) error {
+	r.restarted = types
+	return nil
+}
+
+func (r *fakeRuntime) Statuses(_ context.Context, all []state.App) (map[string]string, error) {
+	statuses := map[string]string{}
+	for _, app := range all {
+		statuses[app.Name] = "running"
+	}
+	return statuses, nil
 }
 
 func (r *fakeRuntime) Destroy(context.Context, string) error { return nil }

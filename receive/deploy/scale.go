@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"time"
 
 	"boathook/receive/state"
 	"boathook/runner"
@@ -28,15 +30,15 @@ func (d *Deployer) Scale(ctx context.Context, name string, want []state.ProcessT
 	})
 }
 
-// Restart replaces the app's containers one by one, all of them or those of one type. A web container is
+// Restart replaces the app's containers one by one, all of them or those of some types. A web container is
 // replaced while another one takes its requests.
-func (d *Deployer) Restart(ctx context.Context, name, processType string) error {
+func (d *Deployer) Restart(ctx context.Context, name string, types []string) error {
 	return d.onLive(ctx, name, "restart", func(app state.App, release state.Release, formation []state.ProcessType) error {
 		if app.Live == 0 {
 			return fmt.Errorf("%s has nothing to restart yet: 'git push scalingo master' makes the first release", name)
 		}
 		for _, p := range formation {
-			if processType != "" && p.Name != processType {
+			if len(types) > 0 && !slices.Contains(types, p.Name) {
 				continue
 			}
 			p.Command = release.Types[p.Name]
@@ -69,6 +71,7 @@ func (d *Deployer) onLive(ctx context.Context, name, purpose string, do func(sta
 	}
 	defer give()
 	d.reconciler.crashes.forget(name, "")
+	defer func() { d.reconciler.look(name, time.Now()) }()
 	app, release, err := d.liveRelease(ctx, name)
 	if err != nil {
 		return err
