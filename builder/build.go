@@ -77,7 +77,7 @@ func New(cfg Config) (*Build, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	for _, sub := range []string{"buildpacks", "images", "cache", "builds"} {
+	for _, sub := range []string{"buildpacks", "images", "cache", "builds", "scratch"} {
 		if err := os.MkdirAll(filepath.Join(cfg.Dir, sub), 0o700); err != nil {
 			return nil, fmt.Errorf("builder: %w", err)
 		}
@@ -124,7 +124,7 @@ func (b *Build) Build(ctx context.Context, req Request) (Image, error) {
 // build is Build without its time limit.
 func (b *Build) build(ctx context.Context, req Request) (Image, error) {
 	say(req.Out, "Fetching source code")
-	src, err := openSource(ctx, req.GitDir, req.Commit, req.Env["PROJECT_DIR"], b.cfg.Limits)
+	src, err := openSource(ctx, place{gitDir: req.GitDir, commit: req.Commit, dir: req.Env["PROJECT_DIR"], scratch: filepath.Join(b.cfg.Dir, "scratch")}, b.cfg.Limits)
 	if err != nil {
 		return Image{}, err
 	}

@@ -17,13 +17,13 @@ func (c *buildpackCache) open(ctx context.Context, a address, listed bool, out i
 	if err != nil {
 		return nil, err
 	}
-	return p.open(ctx)
+	return p.open(ctx, filepath.Join(c.cfg.Dir, "scratch"))
 }
 
 // open streams the buildpack as a tar.
-func (p pack) open(ctx context.Context) (io.ReadCloser, error) {
+func (p pack) open(ctx context.Context, scratch string) (io.ReadCloser, error) {
 	if commit, ok := strings.CutSuffix(filepath.Base(p.entry), ".git"); ok {
-		src, err := openSource(ctx, p.entry, commit, "", packLimits)
+		src, err := openSource(ctx, place{gitDir: p.entry, commit: commit, scratch: scratch}, packLimits)
 		if err != nil {
 			return nil, err
 		}

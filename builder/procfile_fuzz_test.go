@@ -29,7 +29,7 @@ func FuzzParseProcfile(f *testing.F) {
 		}
 		var text strings.Builder
 		for _, p := range list {
-			if !name.MatchString(p.Type) || p.Command != strings.TrimSpace(p.Command) || p.Command == "" || strings.ContainsAny(p.Command, "\x00\n") {
+			if !name.MatchString(p.Type) || strings.TrimSpace(p.Command) == "" || strings.ContainsAny(p.Command, "\x00\n") {
 				t.Errorf("accepted %q: %q", p.Type, p.Command)
 			}
 			text.WriteString(p.Type + ": " + p.Command + "\n")

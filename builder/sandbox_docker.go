@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -249,9 +249,14 @@ func (b *Build) removeCacheVolume(ctx context.Context, app string) error {
 // Sweep removes what builds of a process that died have left: containers, or directories. Call it before the first
 // Build.
 func (b *Build) Sweep(ctx context.Context) error {
+	for _, sub := range []string{"builds", "scratch"} {
+		dir := filepath.Join(b.cfg.Dir, sub)
+		if err := errors.Join(removeTree(dir), os.Mkdir(dir, 0o700)); err != nil {
+			return fmt.Errorf("sweep builds: %w", err)
+		}
+	}
 	if b.cfg.Docker == nil {
-		builds := path.Join(b.cfg.Dir, "builds")
-		return errors.Join(removeTree(builds), os.Mkdir(builds, 0o700))
+		return nil
 	}
 	args := filters.NewArgs(
 		filters.Arg("label", labelNamespace+"="+b.cfg.Namespace), filters.Arg("label", labelRole+"=build"))

@@ -41,18 +41,24 @@ type Source struct {
 	root map[string]treeEntry // what lies directly in Tree; nil until the tree has been measured
 }
 
-// openSource reads commit from gitDir and checks the tree below dir ("" is the root) against limits without
-// unpacking it. A tree bomb is left after limits.SourceFiles entries. What is wrong with the tree is a *Failure.
-func openSource(ctx context.Context, gitDir, commit, dir string, limits Limits) (*Source, error) {
-	if !objectIDPattern.MatchString(commit) {
-		return nil, fmt.Errorf("%q is not an object id", commit)
+// place says where a source is.
+type place struct {
+	gitDir, commit string
+	dir            string // below the root; "" is the root
+	scratch        string // for what reading needs on disk; "" is the system's directory for temporary files
+}
+
+// openSource reads a commit and checks its tree against limits without unpacking it. A tree bomb is left after limits.SourceFiles entries. What is wrong with the tree is a *Failure.
+func openSource(ctx context.Context, at place, limits Limits) (*Source, error) {
+	if !objectIDPattern.MatchString(at.commit) {
+		return nil, fmt.Errorf("%q is not an object id", at.commit)
 	}
-	scratch, err := scratchRepository()
+	scratch, err := scratchRepository(at.scratch)
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{Commit: commit, git: gitRunner{dir: scratch, objects: filepath.Join(gitDir, "objects")}}
-	if err := s.resolve(ctx, dir); err != nil {
+	s := &Source{Commit: at.commit, git: gitRunner{dir: scratch, objects: filepath.Join(at.gitDir, "objects")}}
+	if err := s.resolve(ctx, at.dir); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.measure(ctx, limits); err != nil {
@@ -62,8 +68,8 @@ func openSource(ctx context.Context, gitDir, commit, dir string, limits Limits) 
 }
 
 // scratchRepository makes an empty git directory whose only purpose is its attributes: the objects are another's.
-func scratchRepository() (string, error) {
-	dir, err := os.MkdirTemp("", "boathook-source-")
+func scratchRepository(parent string) (string, error) {
+	dir, err := os.MkdirTemp(parent, "boathook-source-")
 	if err != nil {
 		return "", fmt.Errorf("source: %w", err)
 	}

@@ -47,7 +47,7 @@ func TestSourceHoldsTheTreeAsCommitted(t *testing.T) {
 		"link":           "-> bin/run",
 		"with space\nlf": "x",
 	})
-	src, err := openSource(t.Context(), r.gitDir(), r.head(), "", defaults)
+	src, err := openSource(t.Context(), place{gitDir: r.gitDir(), commit: r.head()}, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestSourceHoldsTheTreeAsCommitted(t *testing.T) {
 
 func TestSourceReadsFilesOfTheSubtree(t *testing.T) {
 	r := newRepo(t, map[string]string{"Procfile": "web: root", "back/end/Procfile": "web: sub", "back/end/link": "-> Procfile"})
-	src, err := openSource(t.Context(), r.gitDir(), r.head(), "/back//end/", defaults)
+	src, err := openSource(t.Context(), place{gitDir: r.gitDir(), commit: r.head(), dir: "/back//end/"}, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestSourceReadsFromAQuarantine(t *testing.T) {
 	if err := os.WriteFile(alternates, []byte(filepath.Join(r.gitDir(), "objects")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	src, err := openSource(t.Context(), quarantine, r.head(), "", defaults)
+	src, err := openSource(t.Context(), place{gitDir: quarantine, commit: r.head()}, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,14 +149,14 @@ func TestSourceRefuses(t *testing.T) {
 			if c.commit == "" {
 				c.commit = r.head()
 			}
-			_, err := openSource(t.Context(), r.gitDir(), c.commit, c.dir, c.limits.withDefaults())
+			_, err := openSource(t.Context(), place{gitDir: r.gitDir(), commit: c.commit, dir: c.dir}, c.limits.withDefaults())
 			var failure *Failure
 			if !errors.As(err, &failure) || failure.Summary != c.want {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
 	}
-	if _, err := openSource(t.Context(), r.gitDir(), "--output=x", "", defaults); err == nil {
+	if _, err := openSource(t.Context(), place{gitDir: r.gitDir(), commit: "--output=x"}, defaults); err == nil {
 		t.Error("an option was taken for a commit")
 	}
 }
@@ -190,7 +190,7 @@ func TestSourceListsSubmodules(t *testing.T) {
 	r := newRepo(t, map[string]string{"f": "x"})
 	r.git("update-index", "--add", "--cacheinfo", "160000,"+r.head()+",vendor/lib")
 	r.git("commit", "--quiet", "--message=submodule")
-	src, err := openSource(t.Context(), r.gitDir(), r.head(), "", defaults)
+	src, err := openSource(t.Context(), place{gitDir: r.gitDir(), commit: r.head()}, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestSourceListsSubmodules(t *testing.T) {
 
 func TestClosingASourceStreamEarlyEndsGit(t *testing.T) {
 	r := newRepo(t, map[string]string{"big": strings.Repeat("0123456789abcdef", 1<<18)})
-	src, err := openSource(t.Context(), r.gitDir(), r.head(), "", defaults)
+	src, err := openSource(t.Context(), place{gitDir: r.gitDir(), commit: r.head()}, defaults)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,6 +58,7 @@ func (c *conn) offered(ctx ssh.Context, key ssh.PublicKey) bool {
 	}
 	attrs := []any{"remote", c.RemoteAddr().String(), "login", ctx.User(), "key", gossh.FingerprintSHA256(key), "err", err}
 	if errors.Is(err, errRefused) {
+		c.refused.fingerprint, c.refused.why = gossh.FingerprintSHA256(key), err
 		c.server.cfg.Log.Info("ssh key refused", attrs...)
 	} else {
 		c.server.cfg.Log.Error("ssh key lookup", attrs...)

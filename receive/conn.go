@@ -28,6 +28,11 @@ type conn struct {
 	admin  bool
 	ip     string // key of the count per address; empty for the admin socket
 
+	refused struct { // the last key that was; only the handshake uses it
+		fingerprint string
+		why         error
+	}
+
 	mu            sync.Mutex // guards what follows; setting a deadline does not block
 	authenticated bool
 	channels      int // open session channels
@@ -115,12 +120,20 @@ func (c *conn) serve() {
 			},
 		},
 		ServerConfigCallback:     func(ctx ssh.Context) *gossh.ServerConfig { return c.config(ctx) },
-		ConnectionFailedCallback: func(_ net.Conn, err error) { c.warn("ssh handshake", err) },
+		ConnectionFailedCallback: func(_ net.Conn, err error) { c.failed(err) },
 	}
 	if !c.admin {
 		server.PublicKeyHandler = c.offered // without one, gliderlabs turns authentication off
 	}
 	server.HandleConn(c)
+}
+
+// failed ends a handshake.
+func (c *conn) failed(err error) {
+	c.warn("ssh handshake", err)
+	if c.refused.why != nil && c.server.cfg.Refused != nil {
+		c.server.cfg.Refused(c.RemoteAddr(), c.refused.fingerprint, c.refused.why)
+	}
 }
 
 // accepted ends the login's deadline.

@@ -60,6 +60,9 @@ type Config struct {
 	Log        *slog.Logger
 	Version    string // in the banner, behind "boathook_"
 
+	// Refused is told of a connection that ended without a login though keys were offered: of the last one, and why. May be nil.
+	Refused func(remote net.Addr, fingerprint string, why error)
+
 	MaxConnections           int           // 200; the admin socket does not count
 	MaxConnectionsPerIP      int           // 50; per /64 for IPv6
 	MaxSessionsPerConnection int           // 10, as OpenSSH

@@ -249,10 +249,13 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-func TestHundredConnections(t *testing.T) {
-	h := start(t, func(c *receive.Config) { c.MaxConnectionsPerIP = 100 })
+// As many connections as may be are open together, each with a running session; one more is refused.
+func TestTwoHundredConnections(t *testing.T) {
+	h := start(t, func(c *receive.Config) { c.MaxConnectionsPerIP = 300 })
 	var clients sync.WaitGroup
-	for i := range 100 {
+	var waiting [200]io.Reader
+	var open [200]*gossh.Client
+	for i := range open {
 		clients.Go(func() {
 			user := []string{"ann", "bob"}[i%2]
 			c, err := h.dial("git", gossh.PublicKeys(h.keys[user]))
@@ -260,7 +263,7 @@ func TestHundredConnections(t *testing.T) {
 				t.Errorf("%d: %v", i, err)
 				return
 			}
-			defer c.Close()
+			open[i] = c
 			s, err := c.NewSession()
 			if err != nil {
 				t.Errorf("%d: %v", i, err)
@@ -272,6 +275,21 @@ func TestHundredConnections(t *testing.T) {
 		})
 	}
 	clients.Wait()
+	if t.Failed() {
+		return
+	}
+	if c, err := h.dial("git", gossh.PublicKeys(h.keys["ann"])); err == nil {
+		c.Close()
+		t.Error("one more than MaxConnections was let in")
+	}
+	for i, c := range open {
+		waiting[i] = startWait(t, c)
+	}
+	for i, c := range open {
+		c.Close()
+		h.cause()
+		io.Copy(io.Discard, waiting[i])
+	}
 }
 
 func TestHostKeysPersist(t *testing.T) {

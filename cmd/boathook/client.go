@@ -1,17 +1,32 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 
 	gossh "golang.org/x/crypto/ssh"
 	"mvdan.cc/sh/v3/syntax"
+
+	"boathook/receive/command"
 )
+
+// manage runs a management command on the server of this machine. Without one there is still help, and a wrong word is told.
+func manage(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	table := command.Commands()
+	known := slices.ContainsFunc(table, func(c command.Command) bool { return c.Name == args[0] })
+	if args[0] == "help" || !known {
+		return table.Run(ctx, &command.Call{Args: args, Stdout: stdout, Stderr: stderr})
+	}
+	return request(ctx, socket(cmp.Or(os.Getenv("BOATHOOK_DATA"), defaultData())), args, stdin, stdout, stderr)
+}
 
 // request runs a command on the boathook that serves the socket and returns its exit status; 1 if none answers.
 func request(ctx context.Context, socket string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -30,7 +45,7 @@ func requestStatus(ctx context.Context, socket string, args []string, stdin io.R
 	}
 	raw, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
-		return 0, fmt.Errorf("boathook is not running here: start it with 'boathook serve', or set BOATHOOK_DATA to its data directory (%w)", err)
+		return 0, fmt.Errorf("no server: %w: start one with 'boathook serve', or set BOATHOOK_DATA to the data directory of the one that runs", err)
 	}
 	defer raw.Close()
 	defer context.AfterFunc(ctx, func() { raw.Close() })()

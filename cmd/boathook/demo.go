@@ -12,41 +12,52 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
+
+	"boathook/receive/state"
 )
 
 // demoApp is the name of the demo's app.
 const demoApp = "my-app"
 
 // demo is `boathook demo`: a server in a temporary directory, a real git push that goes live, and one whose hook
-// fails. With -once it ends after that: 0 only if all of it was seen.
+// fails. With -once it ends after that: 0 only if all of it was seen. However it is ended, it removes what it made first.
 func demo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("boathook demo", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	engine := fs.String("engine", "auto", "docker, local, or auto: docker if an engine answers, else local")
+	fs.SetOutput(io.Discard)
+	var engine string
+	choiceVar(fs, &engine, "engine", "auto docker local", "`kind` of engine: docker, local, or auto, which is docker if an engine answers and else local")
 	once := fs.Bool("once", false, "end after the tour instead of serving until Ctrl-C")
 	verbose := fs.Bool("v", false, "show the server's log")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
+	err := fs.Parse(args)
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(stdout)
+		fs.PrintDefaults()
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "boathook: %v; see 'boathook demo -h'\n", err)
 		return 2
 	}
+	ctx, stop := attended(ctx)
+	defer stop()
 	d := &tour{out: stdout, once: *once, log: slog.New(slog.DiscardHandler)}
 	if *verbose {
 		d.log = slog.New(slog.NewTextHandler(stderr, nil))
 	}
-	err := d.run(ctx, *engine)
-	switch {
-	case err == nil:
-		return 0
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "boathook: stopped")
-	default:
+	if err := d.run(ctx, engine); err != nil {
 		fmt.Fprintln(stderr, "boathook:", err)
+		return 1
 	}
-	return 1
+	return 0
 }
+
+// errCutShort is how a tour ends that is stopped before its end, whatever the step that was under way says.
+var errCutShort = errors.New("the demo was interrupted before its end")
 
 // tour is the demo under way.
 type tour struct {
@@ -56,10 +67,11 @@ type tour struct {
 
 	dir    string // everything is in here
 	server *server
-	env    []string // of git, ssh and the shell
+	stop   func() error // ends the server
+	env    []string     // of git, ssh and the shell
 }
 
-// run takes the tour from the empty directory to the end, and removes all of it.
+// run takes the tour in an empty directory, and removes all of it.
 func (t *tour) run(ctx context.Context, engine string) (err error) {
 	t.title("Looking for git, ssh and Go")
 	if err := programs("git", "ssh", "go"); err != nil {
@@ -68,14 +80,23 @@ func (t *tour) run(ctx context.Context, engine string) (err error) {
 	if t.dir, err = os.MkdirTemp("", "boathook-demo-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(t.dir)) }()
+	err = t.steps(ctx, engine)
+	if err != nil && ctx.Err() != nil {
+		err = errCutShort
+	}
+	left := t.close(context.WithoutCancel(ctx))
+	if left == nil {
+		fmt.Fprintln(t.out, "Nothing of the demo is left.")
+	}
+	return errors.Join(err, left)
+}
 
+// steps goes from the empty directory to the end of the tour.
+func (t *tour) steps(ctx context.Context, engine string) error {
 	t.title("Starting boathook in " + t.dir)
-	stop, err := t.serve(ctx, engine)
-	if err != nil {
+	if err := t.serve(ctx, engine); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
 	for _, step := range []func(context.Context) error{t.prepare, t.firstPush, t.failingPush} {
 		if err := step(ctx); err != nil {
 			return err
@@ -100,29 +121,54 @@ func programs(names ...string) error {
 	return nil
 }
 
-// serve starts the server on free loopback ports. stop destroys the app and ends the server.
-func (t *tour) serve(ctx context.Context, engine string) (stop func() error, err error) {
+// serve starts the server on free loopback ports; it runs until close.
+func (t *tour) serve(ctx context.Context, engine string) error {
 	cfg, err := parseConfig([]string{
 		"-data", filepath.Join(t.dir, "data"), "-ssh-addr", "127.0.0.1:0", "-http-addr", "127.0.0.1:0",
 		"-engine", engine, "-buildpack", "none", "-stack-image", "tiny", "-stop-time", "5s",
 		"-namespace", filepath.Base(t.dir),
 	}, io.Discard)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if t.server, err = open(ctx, cfg, t.log); err != nil {
-		return nil, err
+	s, err := open(ctx, cfg, t.log)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(t.out, "engine: %s   ssh: %s   http: %s\n", t.server.engine.Name(), t.server.sshListener.Addr(), t.server.httpListener.Addr())
+	t.server = s
+	fmt.Fprintf(t.out, "engine: %s   ssh: %s   http: %s\n", s.engine.Name(), s.sshListener.Addr(), s.httpListener.Addr())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
-	go func() { ended <- t.server.run(ctx) }()
-	return func() error {
-		t.title("Cleaning up")
-		t.command(ctx, io.Discard, nil, "destroy", demoApp, "--force") // an app that was never made is no concern
+	go func() { ended <- s.run(ctx) }()
+	t.stop = func() error {
 		cancel()
 		return <-ended
-	}, nil
+	}
+	return nil
+}
+
+// close destroys the app, ends the server and removes the directory.
+func (t *tour) close(ctx context.Context) (err error) {
+	t.title("Cleaning up")
+	if t.server != nil {
+		err = errors.Join(t.destroy(ctx), t.stop())
+	}
+	return errors.Join(err, os.RemoveAll(t.dir))
+}
+
+// destroy removes the app if it has been made.
+func (t *tour) destroy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	_, err := t.server.store.App(ctx, demoApp)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil
+	}
+	var said bytes.Buffer
+	if err == nil && t.command(ctx, &said, nil, "destroy", demoApp, "--force") != 0 {
+		err = fmt.Errorf("the app could not be removed: %s", bytes.TrimSpace(said.Bytes()))
+	}
+	return err
 }
 
 // command runs a management command as an operator would.
@@ -235,12 +281,21 @@ func (t *tour) url() string {
 // git runs git in the sample's repository, shows what the user sees, and returns it.
 func (t *tour) git(ctx context.Context, args ...string) (string, error) {
 	fmt.Fprintln(t.out, "$ git", strings.Join(args, " "))
-	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd := t.program(ctx, "git", args...)
 	cmd.Dir, cmd.Env = filepath.Join(t.dir, "sample"), t.env
-	cmd.WaitDelay = 5 * time.Second
 	var seen bytes.Buffer
 	cmd.Stdout = io.MultiWriter(t.out, &seen)
 	cmd.Stderr = cmd.Stdout
 	err := cmd.Run()
 	return seen.String(), err
+}
+
+// program is a command that gets SIGINT, with all that it has started, when ctx ends: a killed git leaves its ssh behind, a killed
+// go its temporary directory. The group of its own keeps a terminal's Ctrl-C from reaching it a second time.
+func (t *tour) program(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
 }

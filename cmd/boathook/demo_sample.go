@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -52,9 +51,9 @@ func (t *tour) makeSample(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(source, "main.go"), sampleSource, 0o644); err != nil {
 		return err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(repo, "bin", "sample"), "main.go")
+	build := t.program(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(repo, "bin", "sample"), "main.go")
 	build.Dir = source
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS=", "GOWORK=off")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS=", "GOWORK=off", "GOTMPDIR="+t.dir) // what an interrupted go leaves goes with the directory
 	if t.server.engine.Name() == "docker" {
 		build.Env = append(build.Env, "GOOS=linux")
 	}

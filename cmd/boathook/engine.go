@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -18,6 +19,13 @@ import (
 // openEngine opens the configured engine and the builder that makes its images.
 func (s *server) openEngine(ctx context.Context) error {
 	cfg := s.cfg
+	if cfg.namespace == "" {
+		own, err := ownNamespace(cfg.data)
+		if err != nil {
+			return err
+		}
+		cfg.namespace = own
+	}
 	buildpacks, err := cfg.buildpackList()
 	if err != nil {
 		return err
@@ -41,15 +49,25 @@ func (s *server) openEngine(ctx context.Context) error {
 		return s.openLocal(ctx, build)
 	}
 	s.onClose(api.Close)
+	info, err := api.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("docker engine: %w", err)
+	}
+	s.disks = append(s.disks, info.DockerRootDir)
 	build.Docker = api
+	var engine *docker.Engine // made after what builds have left is gone, as it drops networks that nothing uses
+	build.Join = func(ctx context.Context, app string) (string, func(context.Context) error, error) {
+		return engine.Join(ctx, app)
+	}
 	build.Stack = func(ctx context.Context, out io.Writer) (string, error) { return cfg.ensureStack(ctx, api, out) }
 	if err := s.openBuilder(ctx, build); err != nil {
 		return err
 	}
-	s.engine, err = docker.New(ctx, docker.Config{Client: api, Namespace: cfg.namespace, Log: s.log})
+	engine, err = docker.New(ctx, docker.Config{Client: api, Namespace: cfg.namespace, Log: s.log, Reach: cfg.reach, FenceBridges: cfg.fence})
 	if err != nil {
 		return fmt.Errorf("docker engine: %w", err)
 	}
+	s.engine = engine
 	s.onClose(s.engine.Close)
 	return nil
 }
@@ -126,8 +144,11 @@ func (c *config) ensureStack(ctx context.Context, api *client.Client, out io.Wri
 
 // stack is `boathook stack`: the base image, made sure of before the first push needs it.
 func stack(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cfg, err := parseConfig(args, stderr)
-	if err != nil {
+	cfg, err := parseConfig(args, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
 		fmt.Fprintln(stderr, "boathook:", err)
 		return 2
 	}
@@ -144,13 +165,4 @@ func stack(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stdout, image)
 	return 0
-}
-
-// manage sends a management command to the running server.
-func manage(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	data := defaultData()
-	if dir := os.Getenv("BOATHOOK_DATA"); dir != "" {
-		data = dir
-	}
-	return request(ctx, socket(data), args, stdin, stdout, stderr)
 }

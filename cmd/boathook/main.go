@@ -23,10 +23,13 @@ const usage = `boathook: git push scalingo master, on your own machine
   boathook demo     see the main job in a minute, in a temporary directory
   boathook serve    run the server                    (boathook serve -h)
   boathook stack    make sure that there is a base image (boathook stack -h)
+  boathook backup   write an archive of the data directory, while boathook serves (boathook backup -h)
+  boathook restore  make a data directory of such an archive (boathook restore -h)
+  boathook systemd-unit   print unit files that serve with the settings given, e.g. -data DIR
   boathook version
 
 Everything else is a management command, answered by the running server; the same words
-work as ssh git@HOST COMMAND:
+work as ssh -p 2222 git@HOST COMMAND:
 
   boathook help
 `
@@ -39,11 +42,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	switch verb, rest := args[0], args[1:]; verb {
 	case "serve":
-		return serve(ctx, rest, stderr)
+		return serve(ctx, rest, stdout, stderr)
 	case "demo":
 		return demo(ctx, rest, stdout, stderr)
 	case "stack":
 		return stack(ctx, rest, stdout, stderr)
+	case "backup":
+		return backup(ctx, rest, stdout, stderr)
+	case "restore":
+		return restore(ctx, rest, stdin, stdout, stderr)
+	case "systemd-unit":
+		return systemdUnit(rest, stdout, stderr)
 	case "version", "--version":
 		fmt.Fprintln(stdout, "boathook", version())
 		return 0

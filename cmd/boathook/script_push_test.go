@@ -6,11 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"boathook/receive/apps"
 )
 
 // cmdPush starts git push in the background, in a process group of its own as a terminal would: push NAME DIR ARGS. Its
@@ -74,6 +77,13 @@ func deployed(ts *testscript.TestScript, args []string) bool {
 	return len(newest) == 1 && string(newest[0].Status) == args[0]
 }
 
+// hasState tells whether a container of my-app is in a state: container NAME STATE.
+func hasState(ts *testscript.TestScript, args []string) bool {
+	all, err := sceneOf(ts).server.deployer.Instances(context.Background(), "my-app")
+	ts.Check(err)
+	return slices.ContainsFunc(all, func(c apps.Container) bool { return c.Name == args[0] && c.State == args[1] })
+}
+
 // predicate makes a command of a question.
 func predicate(holds func(*testscript.TestScript, []string) bool) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
@@ -83,7 +93,7 @@ func predicate(holds func(*testscript.TestScript, []string) bool) func(*testscri
 	}
 }
 
-// cmdAwait asks until it is so: await said …, await deployed …, await PROGRAM ARGS.
+// cmdAwait asks until it is so: await said …, await deployed …, await container …, await PROGRAM ARGS.
 func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	ask := func() bool { return ts.Exec(args[0], args[1:]...) == nil }
 	switch args[0] {
@@ -91,6 +101,8 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 		ask = func() bool { return said(ts, args[1:]) }
 	case "deployed":
 		ask = func() bool { return deployed(ts, args[1:]) }
+	case "container":
+		ask = func() bool { return hasState(ts, args[1:]) }
 	}
 	for deadline := time.Now().Add(time.Minute); !ask(); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(deadline) {

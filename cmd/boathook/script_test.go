@@ -31,10 +31,11 @@ var update = flag.Bool("update", false, "rewrite the golden transcripts")
 // TestMain makes the scripts' programs: boathook itself, and what a script needs to look at the world.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"boathook":   main,
-		"get":        getMain,
-		"transcript": transcriptMain,
-		"ssh-as":     sshAsMain,
+		"boathook":        main,
+		"get":             getMain,
+		"transcript":      transcriptMain,
+		"ssh-as":          sshAsMain,
+		"boathook-mortal": mortalMain,
 	})
 }
 
@@ -55,10 +56,10 @@ func TestScripts(t *testing.T) {
 				Setup:         func(env *testscript.Env) error { return setup(env, engine, app) },
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"serve": cmdServe, "app": cmdApp, "clean": cmdClean, "same-env": cmdSameEnv, "await": cmdAwait,
-					"push": cmdPush, "kill-push": cmdKillPush, "wait-push": cmdWaitPush, "gitdaemon": cmdGitDaemon,
-					"said": predicate(said), "deployed": predicate(deployed),
+					"push": cmdPush, "kill-push": cmdKillPush, "wait-push": cmdWaitPush, "gitdaemon": cmdGitDaemon, "daemon": cmdDaemon, "end-daemon": cmdEndDaemon,
+					"said": predicate(said), "deployed": predicate(deployed), "container": predicate(hasState),
 				},
-				Condition: func(cond string) (bool, error) { return cond == engine, nil },
+				Condition: func(cond string) (bool, error) { return cond == engine || cond == "root" && os.Geteuid() == 0, nil },
 			})
 		})
 	}
@@ -91,6 +92,7 @@ func buildFixture(t *testing.T) string {
 // scene is what the commands of one script share.
 type scene struct {
 	server *server
+	daemon *exec.Cmd            // nil unless boathook runs in a process of its own
 	pushes map[string]*exec.Cmd // by name, while they run in the background
 }
 
@@ -128,15 +130,20 @@ func setup(env *testscript.Env, engine, app string) error {
 	return nil
 }
 
-// cmdServe starts boathook with the scene's engine: serve [flags]. It makes the user alice and the app my-app, and sets SSH_PORT,
-// HTTP and REMOTE.
-func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
+// serveArgs is the flags of the scene's server.
+func serveArgs(ts *testscript.TestScript, more []string) []string {
 	namespace := fmt.Sprintf("script-%d-%s", os.Getpid(), filepath.Base(ts.Getenv("WORK")))
-	cfg, err := parseConfig(append([]string{
+	return append([]string{
 		"-data", ts.Getenv("BOATHOOK_DATA"), "-ssh-addr", "127.0.0.1:0", "-http-addr", "127.0.0.1:0", "-apps-url", "http://example.com",
 		"-engine", ts.Getenv("ENGINE"), "-namespace", namespace, "-buildpack", "none", "-stack-image", "tiny",
 		"-grace-time", "200ms", "-stop-time", "2s",
-	}, args...), io.Discard)
+	}, more...)
+}
+
+// cmdServe starts boathook with the scene's engine: serve [flags]. It makes the user alice and the app my-app unless they are there,
+// and sets SSH_PORT, HTTP and REMOTE.
+func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
+	cfg, err := parseConfig(serveArgs(ts, args), io.Discard)
 	ts.Check(err)
 	logFile, err := os.Create(filepath.Join(ts.Getenv("WORK"), "server.log"))
 	ts.Check(err)
@@ -147,7 +154,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	go func() { ended <- s.run(ctx) }()
 	sceneOf(ts).server = s
 	ts.Defer(func() {
-		request(ctx, socket(cfg.data), []string{"destroy", "my-app", "--force"}, strings.NewReader(""), io.Discard, io.Discard)
+		destroyApp(cfg.data)
 		cancel()
 		if err := <-ended; err != nil {
 			ts.Logf("server: %v", err)
@@ -156,24 +163,40 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 		text, _ := os.ReadFile(logFile.Name())
 		ts.Logf("server log:\n%s", text)
 	})
-	_, port, _ := net.SplitHostPort(s.sshListener.Addr().String())
+	settle(ts, s.sshListener.Addr().String(), s.httpListener.Addr().String())
+}
+
+// destroyApp removes what a scene has started.
+func destroyApp(data string) {
+	request(context.Background(), socket(data), []string{"destroy", "my-app", "--force"}, strings.NewReader(""), io.Discard, io.Discard)
+}
+
+// settle tells the scene where the server is, and makes the people and the app of a new one.
+func settle(ts *testscript.TestScript, ssh, http string) {
+	_, port, err := net.SplitHostPort(ssh)
+	ts.Check(err)
 	ts.Setenv("SSH_PORT", port)
-	ts.Setenv("HTTP", s.httpListener.Addr().String())
-	ts.Setenv("REMOTE", "ssh://git@127.0.0.1:"+port+"/my-app.git")
+	ts.Setenv("HTTP", http)
+	ts.Setenv("REMOTE", "ssh://git@"+ssh+"/my-app.git")
+	data := ts.Getenv("BOATHOOK_DATA")
+	if manageOK(ts, data, "", "users", "--json") != "[]\n" {
+		return
+	}
 	for _, name := range []string{"alice", "mallory"} {
 		public, err := os.ReadFile(filepath.Join(ts.Getenv("HOME"), ".ssh", name+".pub"))
 		ts.Check(err)
-		manageOK(ts, cfg.data, "", "users-add", name)
-		manageOK(ts, cfg.data, string(public), "keys-add", "--user", name, "laptop")
+		manageOK(ts, data, "", "users-add", name)
+		manageOK(ts, data, string(public), "keys-add", "--user", name, "laptop")
 	}
-	manageOK(ts, cfg.data, "", "create", "--owner", "alice", "my-app")
+	manageOK(ts, data, "", "create", "--owner", "alice", "my-app")
 }
 
-func manageOK(ts *testscript.TestScript, data, stdin string, args ...string) {
+func manageOK(ts *testscript.TestScript, data, stdin string, args ...string) string {
 	var out strings.Builder
 	if code := request(context.Background(), socket(data), args, strings.NewReader(stdin), &out, &out); code != 0 {
 		ts.Fatalf("boathook %v: exit %d: %s", args, code, out.String())
 	}
+	return out.String()
 }
 
 // cmdApp makes a git repository with the fixture program: app DIR. Files of the script that lie in DIR are committed too.
@@ -260,7 +283,7 @@ func leftovers(s *server) (left []string, err error) {
 			left = append(left, "container "+i.App+"/"+i.Release+"/"+i.Name())
 		}
 	}
-	for _, pattern := range []string{"repositories/*.git/objects/tmp_objdir*", "repositories/*.git/objects/pack/tmp_*", "builder/tmp/*", "builder/build/*"} {
+	for _, pattern := range []string{"repositories/*.git/objects/tmp_objdir*", "repositories/*.git/objects/pack/tmp_*", "builder/builds/*", "builder/scratch/*"} {
 		found, err := filepath.Glob(filepath.Join(s.cfg.data, pattern))
 		if err != nil {
 			return nil, err

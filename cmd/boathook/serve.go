@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -27,8 +28,8 @@ import (
 )
 
 // serve is `boathook serve`: everything in one process until ctx ends.
-func serve(ctx context.Context, args []string, stderr io.Writer) int {
-	cfg, err := parseConfig(args, stderr)
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cfg, err := parseConfig(args, stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -38,20 +39,23 @@ func serve(ctx context.Context, args []string, stderr io.Writer) int {
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.logLevel)); err != nil {
-		fmt.Fprintf(stderr, "boathook: -log-level %q: choose debug, info, warn or error\n", cfg.logLevel)
-		return 2
+		panic(err) // parseConfig has checked it
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	ctx, stop := attended(ctx)
+	defer stop()
 	s, err := open(ctx, cfg, log)
 	if err != nil {
 		fmt.Fprintln(stderr, "boathook:", err)
 		return 1
 	}
 	s.announce(ctx)
+	s.notifyReady(ctx)
 	if err := s.run(ctx); err != nil {
 		fmt.Fprintln(stderr, "boathook:", err)
 		return 1
 	}
+	log.Info("boathook has stopped: the apps go on running, without the router, until it serves again")
 	return 0
 }
 
@@ -66,48 +70,77 @@ type server struct {
 	engine   runner.Engine
 	builder  builder.Builder
 	router   *router.Router
+	disks    []string // directories of the engine that deployments fill
 	deployer *deploy.Deployer
 	apps     *apps.Service
 	ssh      *receive.Server
 
 	sshListener, httpListener, adminListener net.Listener
 
+	// parts may replace what the deployer works with before it is made: the tests put their faults there. Nil changes nothing.
+	parts func(*deploy.Config)
+
 	closers []func() error // in the order in which they were opened
 }
 
 // open wires everything together, brings the engine in step with the store, and listens. On an error nothing stays open.
-func open(ctx context.Context, cfg *config, log *slog.Logger) (_ *server, err error) {
+func open(ctx context.Context, cfg *config, log *slog.Logger) (*server, error) {
 	s := &server{cfg: cfg, log: log}
+	return s, s.open(ctx)
+}
+
+func (s *server) open(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.openData, s.listen, s.openEngine, s.openDeployer, s.openDoors,
+		s.takeData, s.listen, s.openData, s.openEngine, s.openDeployer, s.openDoors,
 	} {
 		if err := step(ctx); err != nil {
-			return s, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// takeData makes this boathook the only one of its data directory until everything else is closed: a second one must not touch what
+// the first one runs.
+func (s *server) takeData(context.Context) error {
+	const other = "choose a directory with -data in which boathook may write"
+	if err := os.MkdirAll(s.cfg.data, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w: %s", err, other)
+	}
+	lock, err := lockData(s.cfg.data)
+	if errors.Is(err, errServed) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("data directory: %w: %s", err, other)
+	}
+	s.onClose(lock.Close)
+	if err := privateDir(s.cfg.data); err != nil {
+		return errors.Join(err, os.Remove(lock.Name()))
+	}
+	return nil
 }
 
 // openData opens what lies in the data directory.
 func (s *server) openData(ctx context.Context) error {
-	if err := os.MkdirAll(s.cfg.data, 0o700); err != nil {
-		return fmt.Errorf("data directory: %w; choose another with -data", err)
-	}
 	store, err := state.Open(ctx, filepath.Join(s.cfg.data, "boathook.db"))
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	s.store = store
 	s.onClose(store.Close)
+	if kept := store.Kept(); kept != "" {
+		s.log.Info("the database was brought up to date: remove the copy of it as it was when this boathook has proved itself", "copy", kept)
+	}
 
 	s.repos, err = gitpack.Open(gitpack.Config{
 		Dir: filepath.Join(s.cfg.data, "repositories"), Log: s.log, Version: version(),
-		Limits: gitpack.Limits{InputSize: int64(s.cfg.packSize)},
+		Limits: gitpack.Limits{InputSize: int64(s.cfg.packSize), RepositorySize: int64(s.cfg.repositorySize)},
 	})
 	if err != nil {
 		return fmt.Errorf("repositories: %w", err)
@@ -115,18 +148,22 @@ func (s *server) openData(ctx context.Context) error {
 	return s.repos.Sweep(ctx)
 }
 
-// listen takes the ports early: a second boathook must not touch what the first one runs.
+// listen takes the ports early, so that one that is in use costs nothing.
 func (s *server) listen(context.Context) (err error) {
 	if s.adminListener, err = receive.ListenAdmin(socket(s.cfg.data)); err != nil {
-		return fmt.Errorf("admin socket: %w", err)
+		return fmt.Errorf("admin socket: %w; choose another data directory with -data", err)
 	}
 	s.onClose(ignoreClosed(s.adminListener.Close))
-	if s.sshListener, err = net.Listen("tcp", s.cfg.sshAddr); err != nil {
-		return fmt.Errorf("-ssh-addr: %w", err)
+	held, err := inherit()
+	if err != nil {
+		return err
+	}
+	if s.sshListener, err = held.listen("ssh", s.cfg.sshAddr); err != nil {
+		return err
 	}
 	s.onClose(ignoreClosed(s.sshListener.Close))
-	if s.httpListener, err = net.Listen("tcp", s.cfg.httpAddr); err != nil {
-		return fmt.Errorf("-http-addr: %w", err)
+	if s.httpListener, err = held.listen("http", s.cfg.httpAddr); err != nil {
+		return err
 	}
 	s.onClose(ignoreClosed(s.httpListener.Close))
 	s.appsURL, err = s.cfg.apps(s.httpListener.Addr())
@@ -137,10 +174,14 @@ func (s *server) listen(context.Context) (err error) {
 func (s *server) openDeployer(ctx context.Context) error {
 	s.router = router.New(router.Config{Log: s.log})
 	s.onClose(s.router.Close)
-	s.deployer = deploy.New(deploy.Config{
+	parts := deploy.Config{
 		Store: s.store, Builder: s.builder, Engine: s.engine, Router: s.router, Refs: s.repos,
-		AppsURL: s.appsURL, Region: s.cfg.region, Limits: s.cfg.deploy, Log: s.log,
-	})
+		AppsURL: s.appsURL, Region: s.cfg.region, Disks: append([]string{s.cfg.data}, s.disks...), Limits: s.cfg.deploy, Log: s.log,
+	}
+	if s.parts != nil {
+		s.parts(&parts)
+	}
+	s.deployer = deploy.New(parts)
 	s.onClose(func() error { s.deployer.Close(); return nil })
 	return s.deployer.Recover(ctx)
 }
@@ -150,12 +191,19 @@ func (s *server) openDoors(context.Context) (err error) {
 	s.apps = apps.New(apps.Config{
 		Store: s.store, Runtime: s.deployer, Repositories: s.repos, Log: s.log,
 	})
+	work := &sessions{store: s.store, log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands(), remote: s.remote()}
 	s.ssh, err = receive.New(receive.Config{
 		HostKeyDir: filepath.Join(s.cfg.data, "host-keys"), Keys: keys{s.store}, Log: s.log, Version: version(),
-		Sessions:       &sessions{store: s.store, log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands()},
+		Sessions: work, Refused: work.loginRefused,
 		MaxConnections: s.cfg.sshConnections, MaxConnectionsPerIP: s.cfg.sshPerIP, Idle: s.cfg.sshIdle,
 	})
 	return err
+}
+
+// remote is where people push to, taken from what this machine knows: the host of the apps and the port of the SSH server.
+func (s *server) remote() string {
+	port := s.sshListener.Addr().(*net.TCPAddr).Port
+	return fmt.Sprintf("ssh://git@%s/", net.JoinHostPort(s.appsURL.Hostname(), strconv.Itoa(port)))
 }
 
 // run serves until ctx ends or a listener fails, then closes everything: deployments under way are aborted, retirements
@@ -177,6 +225,7 @@ func (s *server) run(ctx context.Context) error {
 	start("http", func() error { return web.Serve(s.httpListener) })
 
 	<-ctx.Done()
+	s.log.Info("boathook stops: deployments under way are aborted, old versions finish their requests")
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
 	s.deployer.Interrupt()

@@ -24,9 +24,10 @@ type child struct {
 }
 
 // command prepares a git process with an environment of its own, leading a process group that is killed as one when
-// ctx ends.
+// ctx ends. Large blobs are streamed, and as every thread may hold an object and what it is made of, there are only two.
 func (r *Repos) command(ctx context.Context, c child) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, r.git, c.args...)
+	args := append([]string{"-c", "core.bigFileThreshold=" + r.limits.BigFile, "-c", "pack.threads=2"}, c.args...)
+	cmd := exec.CommandContext(ctx, r.git, args...)
 	cmd.Dir = r.dir
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
@@ -48,13 +49,13 @@ func (r *Repos) command(ctx context.Context, c child) *exec.Cmd {
 	return cmd
 }
 
-// start starts cmd under the processor limit.
+// start starts cmd under the limits of processor time and memory, which its own children inherit.
 func (r *Repos) start(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	if err := limitCPU(cmd.Process.Pid, r.limits.CPU); err != nil && !errors.Is(err, syscall.ESRCH) {
-		r.log.Warn("limit processor time", "err", err)
+	if err := limitProcess(cmd.Process.Pid, r.limits); err != nil && !errors.Is(err, syscall.ESRCH) {
+		r.log.Warn("limit git", "err", err)
 	}
 	return nil
 }

@@ -29,13 +29,15 @@ type Config struct {
 // Limits bound what one client can cost. A zero field means its default.
 type Limits struct {
 	InputSize      int64         // bytes of a pack as sent, 1 GiB
-	Alloc          string        // GIT_ALLOC_LIMIT of index-pack, "256m"
+	RepositorySize int64         // bytes of a repository's objects, 4 GiB
+	Alloc          string        // GIT_ALLOC_LIMIT: one allocation of a git process, "256m"
+	Memory         int64         // bytes of all that a git process allocates, 1 GiB
 	BigFile        string        // core.bigFileThreshold: larger blobs are streamed, "16m"
-	Time           time.Duration // receiving and checking one pack, 30 minutes
+	Time           time.Duration // receiving one push, and then checking it, 30 minutes each
 	CPU            time.Duration // processor time of one git process, 5 minutes
 	Idle           time.Duration // silence in the middle of an upload, 2 minutes
 	Keepalive      time.Duration // between two signs of life to the client, 5 seconds
-	Stall          time.Duration // a client that reads nothing for so long is gone, 2 minutes
+	Stall          time.Duration // a client that does not take a packet for so long is gone, 2 minutes
 	Commands       int           // ref updates of one push, 1000
 	Options        int           // push options of one push, 100
 	Line           int           // bytes of a command or of an option, 4096
@@ -46,7 +48,9 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	return Limits{
 		InputSize:      cmp.Or(l.InputSize, 1<<30),
+		RepositorySize: cmp.Or(l.RepositorySize, 4<<30),
 		Alloc:          cmp.Or(l.Alloc, "256m"),
+		Memory:         cmp.Or(l.Memory, 1<<30),
 		BigFile:        cmp.Or(l.BigFile, "16m"),
 		Time:           cmp.Or(l.Time, 30*time.Minute),
 		CPU:            cmp.Or(l.CPU, 5*time.Minute),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -39,8 +38,8 @@ func (r *Repos) newQuarantine(app string) (_ *quarantine, err error) {
 			err = errors.Join(err, q.remove())
 		}
 	}()
-	for _, sub := range []string{"refs", "objects/pack", "objects/info"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+	for _, sub := range []string{"refs", "objects", "objects/pack", "objects/info"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil { // not MkdirAll, which would undo a Remove
 			return nil, fmt.Errorf("quarantine: %w", err)
 		}
 	}
@@ -54,6 +53,12 @@ func (r *Repos) newQuarantine(app string) (_ *quarantine, err error) {
 	return q, nil
 }
 
+// room is by how many bytes the repository may still grow, this and other quarantines counted.
+func (q *quarantine) room() (int64, error) {
+	held, err := sizeOf(filepath.Join(q.repo, "objects"))
+	return q.repos.limits.RepositorySize - held, err
+}
+
 func (q *quarantine) remove() error { return os.RemoveAll(q.dir) }
 
 // fsck are the checks of index-pack: everything is an error but three faults that old tools left in many histories.
@@ -63,14 +68,19 @@ const fsck = "--strict=zeroPaddedFilemode=warn,missingSpaceBeforeDate=warn,badTi
 const notSelfContained = 1
 
 // indexPack receives the pack from in. It returns when the process ends, whether or not the client half-closes. selfContained tells
-// that every object that the pack's objects name is in the pack as well: what is reachable from one of them is there.
-func (q *quarantine) indexPack(ctx context.Context, in *upload, progress io.Writer) (selfContained bool, err error) {
+// that every object that the pack's objects name is in the pack as well: what is reachable from one of them is there. The
+// error is a refusal, unless it is of our own making.
+func (q *quarantine) indexPack(ctx context.Context, in *upload) (selfContained bool, err error) {
 	r := q.repos
 	select {
 	case r.packing <- struct{}{}:
 		defer func() { <-r.packing }()
 	case <-ctx.Done():
-		return false, context.Cause(ctx)
+		return false, refusePack(ctx, r.limits, context.Cause(ctx), "")
+	}
+	room, err := q.room()
+	if err != nil {
+		return false, err
 	}
 	reads, stopReads := context.WithCancel(ctx)
 	defer stopReads()
@@ -78,8 +88,8 @@ func (q *quarantine) indexPack(ctx context.Context, in *upload, progress io.Writ
 	in.ctx = reads
 	defer func() { in.ctx = outer }()
 	stderr := &tail{size: 1024}
-	cmd := r.command(ctx, child{dir: q.dir, stderr: stderr, args: []string{"-c", "core.bigFileThreshold=" + r.limits.BigFile,
-		"index-pack", "--stdin", "--fix-thin", fsck, "--check-self-contained-and-connected", fmt.Sprintf("--max-input-size=%d", r.limits.InputSize)}})
+	cmd := r.command(ctx, child{dir: q.dir, stderr: stderr, args: []string{"index-pack", "--stdin", "--fix-thin", fsck,
+		"--check-self-contained-and-connected", fmt.Sprintf("--max-input-size=%d", min(r.limits.InputSize, max(1, room)))}})
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return false, fmt.Errorf("index-pack: %w", err)
@@ -92,12 +102,7 @@ func (q *quarantine) indexPack(ctx context.Context, in *upload, progress io.Writ
 		if errors.As(err, &exit) && exit.ExitCode() == notSelfContained {
 			return false, nil
 		}
-		if exit != nil && ctx.Err() == nil {
-			for line := range strings.Lines(string(stderr.kept)) {
-				fmt.Fprintf(progress, "%s\n", oneLine(line))
-			}
-		}
-		return false, fmt.Errorf("index-pack: %w", stderr.explain(err))
+		return false, refusePack(ctx, r.limits, fmt.Errorf("index-pack: %w", stderr.explain(err)), string(stderr.kept))
 	}
 	return true, nil
 }

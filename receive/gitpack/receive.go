@@ -14,6 +14,9 @@ import (
 // drainPause is how long a client may pause in a pack that was refused before we take it for the end.
 const drainPause = 2 * time.Second
 
+// errSlow is the cause of a context that ended by Limits.Time.
+var errSlow = errors.New("the push takes too long")
+
 // RefuseEarly answers in place of the advertisement; the client prints "fatal: remote error: TEXT" and sends nothing.
 func RefuseEarly(w io.Writer, text string) error {
 	return pktline.NewEncoder(w).EncodeString("ERR " + oneLine(text))
@@ -31,11 +34,17 @@ func (r *Repos) ReceivePack(ctx context.Context, app string, stdin io.Reader, st
 	}
 	r.enter(app)
 	defer r.leave(context.WithoutCancel(ctx), app)
+	if err := r.makeRoom(ctx, app); err != nil {
+		log.Warn("push", "err", errors.Join(err, RefuseEarly(stdout, reason(err))))
+		return 128
+	}
 	if err := r.advertise(ctx, app, stdout); err != nil {
 		log.Error("advertise", "err", errors.Join(err, RefuseEarly(stdout, "internal error")))
 		return 128
 	}
-	in := startUpload(ctx, stdin, r.limits.Idle)
+	receiving, received := context.WithTimeoutCause(ctx, r.limits.Time, errSlow)
+	defer received()
+	in := startUpload(receiving, stdin, r.limits.Idle)
 	defer in.stop()
 	q, err := readRequest(in, r.limits)
 	if err != nil {
@@ -48,10 +57,14 @@ func (r *Repos) ReceivePack(ctx context.Context, app string, stdin io.Reader, st
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := &session{repos: r, app: app, request: q, in: in, handler: h}
-	s.stream = startStream(stdout, r.limits, q.has("side-band-64k"), func() { cancel(ErrClientGone) })
-	s.out = discardErrors{stderr}
+	lost := func() { cancel(ErrClientGone) }
+	s.stream = startStream(stdout, r.limits, q.has("side-band-64k"), lost)
 	if q.has("side-band-64k") {
 		s.out = band{s.stream, bandProgress}
+	} else {
+		progress := startStream(stderr, r.limits, false, lost)
+		defer func() { _ = progress.close() }() // the report on stdout decides whether the client is there
+		s.out = plain{progress}
 	}
 	exit = s.run(ctx)
 	log.Info("push", "exit", exit, "duration", time.Since(start))
@@ -91,7 +104,7 @@ type session struct {
 	in      *upload
 	handler Handler
 	stream  *stream
-	out     io.Writer // band 2
+	out     io.Writer // band 2, or stderr
 
 	unpack string // "ok", or why the pack was not taken
 	taken  bool   // index-pack has read the pack to its end
@@ -117,6 +130,7 @@ func (s *session) run(ctx context.Context) int {
 		if err := s.take(ctx, u); err != nil {
 			u.refused = reason(err)
 			failed = 1
+			s.explain(err)
 			s.repos.log.Info("push refused", "app", s.app, "err", err)
 		}
 	}
@@ -124,7 +138,7 @@ func (s *session) run(ctx context.Context) int {
 		failed = 1
 	}
 	if s.request.hasPack() && !s.taken {
-		s.in.drain(s.repos.limits.InputSize, drainPause)
+		s.in.drain(s.repos.limits.InputSize, min(drainPause, s.repos.limits.Idle))
 	}
 	return failed
 }
@@ -160,35 +174,26 @@ func (s *session) take(ctx context.Context, u *update) error {
 	return push.Publish(ctx)
 }
 
-// refusal is an error with a reason for the client.
-type refusal struct {
-	reason string
-	err    error
-}
-
-func (r refusal) Error() string  { return fmt.Sprintf("%s: %v", r.reason, r.err) }
-func (r refusal) Unwrap() error  { return r.err }
-func (r refusal) Reason() string { return r.reason }
-
 // check fills the quarantine, and refuses what is not a whole history that ends in a commit.
 func (s *session) check(ctx context.Context, q *quarantine, u *update) error {
-	ctx, cancel := context.WithTimeout(ctx, s.repos.limits.Time)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.repos.limits.Time, errSlow)
 	defer cancel()
 	if err := q.grafts(ctx, s.request.shallow); err != nil {
 		return err
 	}
-	selfContained, err := q.indexPack(ctx, s.in, s.out)
+	selfContained, err := q.indexPack(ctx, s.in)
 	if err != nil {
 		s.unpack = "index-pack failed"
-		return refusal{"unpacker error", err}
+		return err
 	}
 	s.taken = true
 	kind, err := q.kind(ctx, u.new)
 	if err != nil {
-		return refusal{"missing necessary objects", err}
+		return refuseMissing(ctx, s.repos.limits, err)
 	}
 	if kind != "commit" {
-		return refusal{"not a commit", fmt.Errorf("%s is a %s", u.new, kind)}
+		return refusal{"not a commit", fmt.Errorf("%s is a %s", u.new, kind), []string{
+			fmt.Sprintf("Cannot deploy %.7s, which is a %s and no commit", u.new, kind), "git push scalingo mybranch:master"}}
 	}
 	// A tip in a pack that is whole in itself needs no second walk; git clone trusts index-pack in the same way.
 	if selfContained && len(s.request.shallow) == 0 {
@@ -197,20 +202,9 @@ func (s *session) check(ctx context.Context, q *quarantine, u *update) error {
 		}
 	}
 	if err := q.connected(ctx, u.new); err != nil {
-		return refusal{"missing necessary objects", err}
+		return refuseMissing(ctx, s.repos.limits, err)
 	}
 	return nil
-}
-
-// reason is what git shows in brackets.
-func reason(err error) string {
-	var known interface{ Reason() string }
-	if errors.As(err, &known) {
-		if text := oneLine(known.Reason()); text != "" {
-			return text
-		}
-	}
-	return "internal error"
 }
 
 // report sends the status of every ref: nested pkt-lines in band 1, or plain without sideband. Nothing follows it.

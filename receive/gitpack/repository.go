@@ -206,10 +206,18 @@ func (r *Repos) leave(ctx context.Context, app string) {
 	if repo.active > 0 {
 		return
 	}
-	packs, err := filepath.Glob(filepath.Join(r.Path(app), "objects/pack/*.pack"))
-	if err != nil || len(packs) < r.limits.Packs {
-		return
+	if r.packs(app) >= r.limits.Packs {
+		r.repack(ctx, app)
 	}
+}
+
+func (r *Repos) packs(app string) int {
+	packs, _ := filepath.Glob(filepath.Join(r.Path(app), "objects/pack/*.pack")) // fails of its pattern only
+	return len(packs)
+}
+
+// repack makes one pack of everything that a ref names. The repository's lock is held, and no quarantine borrows from it.
+func (r *Repos) repack(ctx context.Context, app string) {
 	if _, err := r.output(ctx, child{dir: r.Path(app), args: []string{"repack", "-adq"}}); err != nil {
 		r.log.Warn("repack", "app", app, "err", err)
 	}

@@ -2,7 +2,5 @@
 
 package gitpack
 
-import "time"
-
-// limitCPU does nothing: only Linux can limit another process. The wall time-out still holds.
-func limitCPU(int, time.Duration) error { return nil }
+// limitProcess does nothing: only Linux can limit another process. The wall time-out and GIT_ALLOC_LIMIT still hold.
+func limitProcess(int, Limits) error { return nil }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -32,7 +34,14 @@ func serve(mode string) int {
 			log = slog.New(slog.NewTextHandler(f, nil))
 		}
 	}
-	repos, err := Open(Config{Dir: filepath.Dir(path), Log: log, Limits: Limits{Keepalive: 20 * time.Millisecond, Packs: 3}, Version: "test"})
+	limits := Limits{Keepalive: 20 * time.Millisecond, Packs: 3}
+	if text := os.Getenv("GITPACK_LIMITS"); text != "" {
+		if err := json.Unmarshal([]byte(text), &limits); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	repos, err := Open(Config{Dir: filepath.Dir(path), Log: log, Limits: limits, Version: "test"})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -44,7 +53,11 @@ func serve(mode string) int {
 	if strings.HasPrefix(os.Args[1], "upload") {
 		return repos.UploadPack(context.Background(), app, os.Stdin, os.Stdout, os.Stderr)
 	}
-	return repos.ReceivePack(context.Background(), app, os.Stdin, os.Stdout, os.Stderr, testHandler(mode))
+	exit := repos.ReceivePack(context.Background(), app, os.Stdin, os.Stdout, os.Stderr, testHandler(mode))
+	if mode == "measured" {
+		fmt.Fprintf(os.Stderr, "peak %d\n", peakOfChildren())
+	}
+	return exit
 }
 
 type testHandler string
@@ -158,11 +171,20 @@ func (w *world) head(ref, want string) {
 	}
 }
 
-// clean fails if a quarantine is left.
+// clean fails if a push has left a quarantine, a half-written pack, a lock or a process.
 func (w *world) clean() {
 	w.t.Helper()
-	left, err := filepath.Glob(filepath.Join(w.path, "objects", quarantinePrefix+"*"))
-	if err != nil || len(left) > 0 {
-		w.t.Fatalf("left over: %v %v", left, err)
+	err := filepath.WalkDir(w.path, func(path string, _ fs.DirEntry, err error) error {
+		name := filepath.Base(path)
+		if strings.HasPrefix(name, "tmp_") || strings.HasPrefix(name, ".tmp-") || strings.HasSuffix(name, ".lock") {
+			w.t.Errorf("left over: %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if left := children(); len(left) > 0 {
+		w.t.Errorf("processes left over: %v", left)
 	}
 }

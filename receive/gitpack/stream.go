@@ -1,10 +1,13 @@
 package gitpack
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,19 +28,21 @@ const maxBand = 65515
 // packet when there has been nothing else for a while; that its write fails is how a vanished client shows.
 type stream struct {
 	packets chan []byte
-	gone    chan struct{} // closed when the client cannot be written to
+	gone    chan struct{} // closed by lose
+	lose    func()        // the client cannot be written to, or reads nothing any more; all but the first call do nothing
 	done    chan struct{} // closed when the goroutine has ended
-	stall   time.Duration
+	stall   time.Duration // one Write may last so long
 }
 
-// startStream writes to w until close. Lost is called, once, when the client has gone.
+// startStream writes to w until close. Lost is called, once, when the client has gone or has stopped reading.
 func startStream(w io.Writer, limits Limits, keepalive bool, lost func()) *stream {
 	s := &stream{packets: make(chan []byte, 16), gone: make(chan struct{}), done: make(chan struct{}), stall: limits.Stall}
-	go s.write(w, limits.Keepalive, keepalive, lost)
+	s.lose = sync.OnceFunc(func() { close(s.gone); lost() })
+	go s.write(w, limits.Keepalive, keepalive)
 	return s
 }
 
-func (s *stream) write(w io.Writer, every time.Duration, keepalive bool, lost func()) {
+func (s *stream) write(w io.Writer, every time.Duration, keepalive bool) {
 	defer close(s.done)
 	timer := time.NewTicker(every)
 	defer timer.Stop()
@@ -55,25 +60,27 @@ func (s *stream) write(w io.Writer, every time.Duration, keepalive bool, lost fu
 				continue
 			}
 		}
-		if _, err := w.Write(packet); err != nil {
-			close(s.gone)
-			lost()
+		stalled := time.AfterFunc(s.stall, s.lose)
+		_, err := w.Write(packet)
+		if stalled.Stop(); err != nil {
+			s.lose()
 			return
 		}
 	}
 }
 
-// send queues one packet. It waits for a slow client, but not for one that has gone or reads nothing any more.
+// send queues one packet. It waits for a slow client, but not for one that has gone.
 func (s *stream) send(packet []byte) error {
-	timer := time.NewTimer(s.stall)
-	defer timer.Stop()
+	select {
+	case <-s.gone:
+		return ErrClientGone
+	default:
+	}
 	select {
 	case s.packets <- packet:
 		return nil
 	case <-s.gone:
 		return ErrClientGone
-	case <-timer.C:
-		return fmt.Errorf("%w: nothing read for %s", ErrClientGone, s.stall)
 	}
 }
 
@@ -82,8 +89,7 @@ func (s *stream) close() error {
 	close(s.packets)
 	select {
 	case <-s.done:
-	case <-time.After(s.stall):
-		return ErrClientGone
+	case <-s.gone:
 	}
 	select {
 	case <-s.gone:
@@ -111,11 +117,16 @@ func (b band) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// discardErrors writes to w and never fails: the progress of a client without sideband.
-type discardErrors struct{ w io.Writer }
+// plain is a writer to a stream without packets of our making: a clone, or the progress of a push without sideband. It
+// discards as band does.
+type plain struct{ stream *stream }
 
-func (d discardErrors) Write(p []byte) (int, error) {
-	d.w.Write(p) //nolint:errcheck // the reader may be gone, which the caller must not feel
+func (w plain) Write(p []byte) (int, error) {
+	for chunk := range slices.Chunk(p, maxBand) {
+		if w.stream.send(bytes.Clone(chunk)) != nil {
+			break
+		}
+	}
 	return len(p), nil
 }
 

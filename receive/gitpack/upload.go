@@ -92,7 +92,7 @@ func (u *upload) Read(p []byte) (int, error) {
 }
 
 // drain reads a pack that nobody wants, so that the client, busy sending it, comes to read the report: to its end, to a
-// pause (a client that does not half-close waits for us), or to the limit.
+// pause (a client that does not half-close waits for us), to the limit, or until its ctx ends.
 func (u *upload) drain(limit int64, pause time.Duration) {
 	u.idle = pause
 	io.Copy(io.Discard, io.LimitReader(u, limit)) //nolint:errcheck // any end will do
@@ -107,9 +107,10 @@ func (r *Repos) UploadPack(ctx context.Context, app string, stdin io.Reader, std
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// Through a pipe of ours: the process is waited for, not the client's end of input.
-	cmd := r.command(ctx, child{args: []string{"upload-pack", "--strict", r.Path(app)}, stdout: stdout, stderr: stderr})
+	out, progress := startStream(stdout, r.limits, false, cancel), startStream(stderr, r.limits, false, cancel)
+	cmd := r.command(ctx, child{args: []string{"upload-pack", "--strict", r.Path(app)}, stdout: plain{out}, stderr: plain{progress}})
 	err := r.feed(ctx, cmd, stdin)
-	if err == nil {
+	if err = errors.Join(err, out.close(), progress.close()); err == nil {
 		return 0
 	}
 	if ctx.Err() == nil {

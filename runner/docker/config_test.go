@@ -3,6 +3,7 @@ package docker
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -37,9 +38,30 @@ func TestSubnets(t *testing.T) {
 }
 
 func TestConfigCheck(t *testing.T) {
-	for _, cfg := range []Config{{Namespace: "a.b"}, {Namespace: "-x"}, {SubnetBits: 30}, {SubnetBits: 8}, {Pool: netip.MustParsePrefix("fd00::/64")}} {
+	for _, cfg := range []Config{{Namespace: "a.b"}, {Namespace: "-x"}, {SubnetBits: 30}, {SubnetBits: 8}, {Pool: netip.MustParsePrefix("fd00::/64")}, {FenceBridges: []string{""}}, {FenceBridges: []string{"sixteen-letters-"}}} {
 		if err := cfg.withDefaults().check(); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}
+	}
+}
+
+// TestBridgeName is what tells the fence a network of its own from all others.
+func TestBridgeName(t *testing.T) {
+	pool := netip.MustParsePrefix("10.196.0.0/14")
+	seen := map[string]bool{}
+	for p := range subnets(pool, 26, "boathook.my-app") {
+		name := bridgeName("boathook", p)
+		if len(name) > 15 || seen[name] || !strings.HasPrefix(name, bridgePrefix("boathook")) || strings.HasPrefix(name, bridgePrefix("other")) {
+			t.Fatalf("bridge of %s: %q", p, name)
+		}
+		seen[name] = true
+	}
+}
+
+func TestNameservers(t *testing.T) {
+	const file = "# nameserver 192.0.2.1\nsearch example.com\nnameserver 127.0.0.53\nnameserver\nnameserver  fe80::1%eth0\n nameserver 192.0.2.53 # ours\noptions edns0"
+	want := []netip.AddrPort{netip.MustParseAddrPort("[fe80::1]:53"), netip.MustParseAddrPort("192.0.2.53:53")}
+	if got := resolvers(nameservers([]byte(file))); !slices.Equal(got, want) {
+		t.Errorf("resolvers %v, want %v", got, want)
 	}
 }

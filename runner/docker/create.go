@@ -135,6 +135,7 @@ func (e *Engine) hostConfig(limits runner.Limits) *container.HostConfig {
 		Init:          &withInit,
 		CapDrop:       []string{"ALL"},
 		SecurityOpt:   []string{"no-new-privileges:true"},
+		IpcMode:       container.IPCModePrivate, // whatever the engine's default is
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		LogConfig: container.LogConfig{Type: "json-file", Config: map[string]string{
 			"max-size": e.cfg.LogMaxSize,
@@ -147,7 +148,10 @@ func (e *Engine) hostConfig(limits runner.Limits) *container.HostConfig {
 			MemorySwap: memory, // memory and swap together: no swap
 			PidsLimit:  &pids,
 			CPUShares:  cpu,
-			Ulimits:    []*units.Ulimit{{Name: "nofile", Soft: e.cfg.OpenFiles, Hard: e.cfg.OpenFiles}},
+			Ulimits: []*units.Ulimit{
+				{Name: "nofile", Soft: e.cfg.OpenFiles, Hard: e.cfg.OpenFiles},
+				{Name: "core"}, // a crash would fill the disk with memory
+			},
 		},
 	}
 }

@@ -4,8 +4,9 @@
 // time. Several boathooks share one engine when their Config.Namespace differ; none of them lists, stops or
 // removes what another one made.
 //
-// A container gets a bridge network of its app, so that it cannot reach another app's containers, no
-// capability, no new privileges, a user that is not root, and limits on memory, processes and log size.
+// A container gets a bridge network of its app, behind a fence of firewall rules that keeps it from other apps'
+// containers and from the machine, no capability, no new privileges, a user that is not root, and limits on
+// memory, processes, open files and log size.
 package docker
 
 import (
@@ -15,6 +16,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/docker/docker/client"
@@ -37,6 +39,12 @@ type Config struct {
 
 	ExtraHosts []string // "name:address" lines for /etc/hosts of every container
 	DNS        []string // resolvers; default the engine's
+
+	// Reach are addresses of this machine to which containers may open connections, such as that of a database:
+	// they reach none else. FenceBridges are bridges whose containers are kept from this machine like those of the
+	// apps: "docker0", in which BuildKit builds, where nothing else runs in it.
+	Reach        []netip.AddrPort
+	FenceBridges []string
 
 	// Pool is cut into networks of SubnetBits, one an app. The engine's own pools make about thirty
 	// networks only. Defaults 10.196.0.0/14 and 26: 4096 apps of at most 61 containers.
@@ -80,8 +88,11 @@ func New(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := e.greet(ctx); err != nil {
 		return nil, cmp.Or(err, e.closeClient())
 	}
-	e.alive, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	e.networks = newNetworks(e)
+	if err := e.networks.open(ctx); err != nil {
+		return nil, cmp.Or(err, e.closeClient())
+	}
+	e.alive, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return e, nil
 }
 
@@ -106,6 +117,11 @@ func (c Config) check() error {
 	if !c.Pool.Addr().Is4() || c.Pool != c.Pool.Masked() || c.SubnetBits < c.Pool.Bits() || c.SubnetBits > 29 {
 		return fmt.Errorf("docker network pool %s cannot be cut into /%d networks", c.Pool, c.SubnetBits)
 	}
+	for _, name := range c.FenceBridges {
+		if name == "" || len(name) > 15 {
+			return fmt.Errorf("docker bridge %q: the name of a network interface has 1 to 15 characters", name)
+		}
+	}
 	return nil
 }
 
@@ -127,6 +143,9 @@ func (e *Engine) greet(ctx context.Context) error {
 	}
 	if !info.PidsLimit {
 		e.log.Warn("engine cannot limit processes", "engine", info.Name)
+	}
+	if filters := strings.Join(info.SecurityOptions, " "); !strings.Contains(filters, "name=seccomp") || strings.Contains(filters, "profile=unconfined") {
+		e.log.Warn("engine does not filter system calls", "engine", info.Name, "options", filters)
 	}
 	return nil
 }

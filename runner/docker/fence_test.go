@@ -3,11 +3,14 @@ package docker_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 
@@ -31,6 +34,24 @@ func spec(app, typ, command string) runner.Spec {
 func scene(t *testing.T, c *client.Client) (*docker.Engine, string) {
 	t.Helper()
 	e, namespace := newEngine(t, c)
+	removeAfter(t, e)
+	return e, namespace
+}
+
+// configured is a scene with other settings than the usual ones.
+func configured(t *testing.T, cfg docker.Config) *docker.Engine {
+	t.Helper()
+	cfg.Namespace = "test-" + strings.ToLower(rand.Text()[:12])
+	e, err := docker.New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	removeAfter(t, e)
+	return e
+}
+
+func removeAfter(t *testing.T, e *docker.Engine) {
+	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -38,7 +59,6 @@ func scene(t *testing.T, c *client.Client) (*docker.Engine, string) {
 			t.Error(err)
 		}
 	})
-	return e, namespace
 }
 
 func run(t *testing.T, e *docker.Engine, spec runner.Spec) (runner.Exit, string) {
@@ -76,7 +96,7 @@ func TestPrivileges(t *testing.T) {
 		for name, want := range map[string]string{
 			"Uid": "1000 1000 1000 1000", "Gid": "1000 1000 1000 1000", "NoNewPrivs": "1",
 			"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000",
-			"CapBnd": "0000000000000000", "CapAmb": "0000000000000000",
+			"CapBnd": "0000000000000000", "CapAmb": "0000000000000000", "Seccomp": "2", // a filter
 		} {
 			if status[name] != want {
 				t.Errorf("%s: %s is %q, want %q", command, name, status[name], want)
@@ -112,6 +132,7 @@ func TestLimits(t *testing.T) {
 
 // TestAppsApart dials a listening container from its own app, which works, and from another one.
 func TestAppsApart(t *testing.T) {
+	needRoot(t)
 	e, _ := scene(t, connect(t))
 	s := spec("one", "web", `httpd -f -p "$PORT"`)
 	s.Port = true
@@ -125,9 +146,11 @@ func TestAppsApart(t *testing.T) {
 		exit, _ := run(t, e, spec("one", "postdeploy", dial))
 		return exit.Code == 0
 	})
-	if exit, out := run(t, e, spec("two", "postdeploy", dial)); exit.Code == 0 {
-		t.Errorf("app two reaches app one: %q", out)
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
 	}
+	fenced(e, "two").refused(t, targets(number, host)...)
 }
 
 func TestNetworkGoesWithLastContainer(t *testing.T) {
@@ -181,5 +204,31 @@ func TestNamespacesApart(t *testing.T) {
 	list, err := one.List(t.Context(), runner.Selector{})
 	if err != nil || len(list) != 1 || list[0] != started[0] {
 		t.Errorf("after the other one removed everything: %+v, %v", list, err)
+	}
+}
+
+// TestBuildContainersAreNotInstances has a container of the builder beside an app's: it is neither listed nor removed.
+func TestBuildContainersAreNotInstances(t *testing.T) {
+	c := connect(t)
+	e, namespace := scene(t, c)
+	made, err := c.ContainerCreate(t.Context(), &container.Config{Image: tinyImage, Cmd: []string{"/bin/bash"}, Labels: map[string]string{
+		"boathook.namespace": namespace, "boathook.app": "building", "boathook.role": "build",
+	}}, nil, nil, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.ContainerRemove(context.Background(), made.ID, container.RemoveOptions{Force: true}); err != nil {
+			t.Error("it was removed:", err)
+		}
+	})
+	if list, err := e.List(t.Context(), runner.Selector{}); err != nil || len(list) != 0 {
+		t.Errorf("listed: %+v, %v", list, err)
+	}
+	if groups, err := e.Groups(t.Context()); err != nil || len(groups) != 0 {
+		t.Errorf("groups: %v, %v", groups, err)
+	}
+	if err := e.Remove(t.Context(), runner.Selector{App: "building"}, 0); err != nil {
+		t.Error(err)
 	}
 }

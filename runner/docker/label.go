@@ -67,7 +67,8 @@ func (p part) hostname() string { return fmt.Sprintf("%s-%s-%d", p.App, p.Type, 
 
 // selected filters containers, and events about them, of this namespace.
 func (e *Engine) selected(sel runner.Selector) filters.Args {
-	args := filters.NewArgs(label(labelNamespace, e.cfg.Namespace))
+	// The builder's containers have no type, and are not this engine's.
+	args := filters.NewArgs(label(labelNamespace, e.cfg.Namespace), filters.Arg("label", labelType))
 	for name, value := range map[string]string{labelApp: sel.App, labelRelease: sel.Release, labelType: sel.Type} {
 		if value != "" {
 			args.Add("label", name+"="+value)

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -14,13 +15,18 @@ import (
 	"boathook/runner"
 )
 
+// bridgeOption names the bridge of a network.
+const bridgeOption = "com.docker.network.bridge.name"
+
 // networks gives every app its own bridge network while it has containers.
 //
 // The engine lets a network be removed under a container that is made but not yet started. A start therefore
 // holds a lease from before its network is looked up until its containers run, and a network is dropped only
-// when nobody holds a lease and no container of the app is left. One boathook a namespace is assumed.
+// when nobody holds a lease and no container of the app is left. One boathook a namespace is assumed. All of them
+// are behind one fence.
 type networks struct {
 	engine *Engine
+	fence  *fence
 
 	mu   sync.Mutex // guards apps and the counters in it
 	apps map[string]*appNetwork
@@ -34,7 +40,47 @@ type appNetwork struct {
 }
 
 func newNetworks(e *Engine) *networks {
-	return &networks{engine: e, apps: map[string]*appNetwork{}}
+	return &networks{engine: e, fence: newFence(e.cfg), apps: map[string]*appNetwork{}}
+}
+
+// open drops what networks an earlier boathook has left without a container, and puts up the fence. That it cannot
+// be put up is told here and no more.
+func (n *networks) open(ctx context.Context) error {
+	found, err := n.find(ctx)
+	if err != nil {
+		return err
+	}
+	used, err := n.inhabited(ctx)
+	if err != nil {
+		return err
+	}
+	left := len(found)
+	for _, f := range found {
+		if used[f.Labels[labelApp]] {
+			continue
+		}
+		if err := n.remove(ctx, f); err != nil {
+			n.engine.log.Warn("network not removed", "network", f.Name, "err", err)
+			continue
+		}
+		left--
+	}
+	err = n.fence.open(ctx, n.engine.client, left > 0)
+	if errors.Is(err, errNoFence) {
+		n.engine.log.Warn("apps can reach this machine's own ports and its cloud's metadata", "err", err)
+		return nil
+	}
+	return err
+}
+
+// inhabited are the apps that have a container.
+func (n *networks) inhabited(ctx context.Context) (map[string]bool, error) {
+	all, err := n.engine.client.ContainerList(ctx, container.ListOptions{All: true, Filters: n.engine.selected(runner.Selector{})})
+	apps := map[string]bool{}
+	for _, c := range all {
+		apps[c.Labels[labelApp]] = true
+	}
+	return apps, wrap(ctx, "list containers", err)
 }
 
 // lease returns the name of the app's network, making it if need be. It stays until release is called.
@@ -44,6 +90,9 @@ func (n *networks) lease(ctx context.Context, app string) (name string, release 
 		return "", nil, err
 	}
 	name, err = n.ensure(ctx, app)
+	if err == nil {
+		err = n.fence.raise(ctx)
+	}
 	if err != nil {
 		leave()
 		return "", nil, err
@@ -85,12 +134,25 @@ func (n *networks) drop(ctx context.Context, app string) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := detached(ctx) // a network that goes, by whomever, must not leave the fence behind
+	defer cancel()
 	for _, f := range found {
-		if err := n.engine.client.NetworkRemove(ctx, f.ID); err != nil && !isNotFound(err) {
-			return wrap(ctx, "remove network "+f.Name, err)
+		if err := n.remove(ctx, f); err != nil {
+			return err
 		}
 	}
-	return nil
+	return n.fence.lower(ctx, func() (bool, error) {
+		left, err := n.find(ctx)
+		return len(left) > 0, err
+	})
+}
+
+func (n *networks) remove(ctx context.Context, s network.Summary) error {
+	err := n.engine.client.NetworkRemove(ctx, s.ID)
+	if isNotFound(err) {
+		return nil
+	}
+	return wrap(ctx, "remove network "+s.Name, err)
 }
 
 // enter waits for the app's gate.
@@ -173,9 +235,10 @@ func (n *networks) createIn(ctx context.Context, app, name string, subnet netip.
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	_, err := n.engine.client.NetworkCreate(ctx, name, network.CreateOptions{
-		Driver: "bridge",
-		IPAM:   &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet.String()}}},
-		Labels: map[string]string{labelNamespace: n.engine.cfg.Namespace, labelApp: app},
+		Driver:  "bridge",
+		IPAM:    &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet.String()}}},
+		Options: map[string]string{bridgeOption: bridgeName(n.engine.cfg.Namespace, subnet)},
+		Labels:  map[string]string{labelNamespace: n.engine.cfg.Namespace, labelApp: app},
 	})
 	return wrap(ctx, "create network "+name, err)
 }

@@ -55,15 +55,17 @@ func (e *Engine) start(ctx context.Context, spec runner.Spec, call string) ([]ru
 
 // prepare looks up what the containers of one call share. Release is to be called when they run.
 func (e *Engine) prepare(ctx context.Context, spec runner.Spec, call string, once bool) (b blueprint, release func(), err error) {
-	user, err := e.user(ctx, spec.Image)
-	if err != nil {
+	b = blueprint{spec: spec, call: call, once: once}
+	var looks errgroup.Group // at once, as each is a round trip or more
+	looks.Go(func() (err error) { b.user, err = e.user(ctx, spec.Image); return err })
+	looks.Go(func() (err error) { b.network, release, err = e.networks.lease(ctx, spec.App); return err })
+	if err := looks.Wait(); err != nil {
+		if release != nil {
+			release()
+		}
 		return blueprint{}, nil, err
 	}
-	network, release, err := e.networks.lease(ctx, spec.App)
-	if err != nil {
-		return blueprint{}, nil, err
-	}
-	return blueprint{spec: spec, user: user, network: network, call: call, once: once}, release, nil
+	return b, release, nil
 }
 
 func (e *Engine) startOne(ctx context.Context, b blueprint, number int) (runner.Instance, error) {

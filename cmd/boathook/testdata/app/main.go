@@ -2,6 +2,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"log"
@@ -14,13 +15,16 @@ import (
 	"time"
 )
 
+// boot is another one in every process, so that a scene can tell whether it still talks to the same.
+var boot = rand.Text()
+
 func main() {
 	mode := append(os.Args[1:], "")[0]
 	switch mode {
 	case "web":
 		serve()
 	case "worker": // lives until SIGTERM
-		fmt.Println("worker started")
+		fmt.Println("worker started", boot)
 		wait()
 	case "deaf": // lives, but never listens
 		fmt.Println("not listening")
@@ -78,6 +82,7 @@ func serve() {
 		}
 		w.Write(text)
 	})
+	http.HandleFunc("/boot", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, boot) })
 	http.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) {
 		env := os.Environ()
 		slices.Sort(env)

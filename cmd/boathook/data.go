@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// errServed is wrapped by lockData while another process has the directory.
+var errServed = errors.New("another boathook serves")
+
+// lockData makes this process the only one that serves the data directory, or puts one there, until the file is closed. The kernel
+// frees the lock with the process.
+func lockData(data string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(data, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return lock, nil
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = fmt.Errorf("%w %s: stop it, or choose another directory with -data", errServed, data)
+	}
+	return nil, errors.Join(err, lock.Close())
+}
+
+// privateDir closes the data directory to others. One in which others have something is left as it is: boathook was given the wrong
+// one.
+func privateDir(data string) error {
+	info, err := os.Stat(data)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	entries, err := os.ReadDir(data)
+	if err != nil {
+		return err
+	}
+	foreign := func(e fs.DirEntry) bool { return e.Name() != "lock" && e.Name() != "lost+found" }
+	known := func(e fs.DirEntry) bool { return e.Name() == "boathook.db" }
+	if slices.ContainsFunc(entries, foreign) && !slices.ContainsFunc(entries, known) {
+		return fmt.Errorf("%s holds other things, and others may look into it (mode %#o): choose a directory of boathook's own with -data", data, info.Mode().Perm())
+	}
+	return os.Chmod(data, 0o700)
+}
