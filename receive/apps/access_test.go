@@ -82,6 +82,12 @@ var operations = []struct {
 	{"restart", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
 		return s.Restart(ctx, c, app, nil)
 	}},
+	{"redeploy", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.Redeploy(ctx, c, app, 0, false, io.Discard)
+	}},
+	{"rollback", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		return s.Rollback(ctx, c, app, 1, false, io.Discard)
+	}},
 	{"scale", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
 		_, err := s.Scale(ctx, c, app, []Change{{Type: "web", Amount: 2}})
 		return err

@@ -43,7 +43,7 @@ func TestEveryRefusalIsAudited(t *testing.T) {
 	actions := map[string]string{
 		"ps": "ps", "deployments": "deployments", "deployment": "deployment", "deployment log": "deployment-logs", "logs": "logs",
 		"collaborators": "collaborators", "clone": "clone", "timeline": "timeline", "deploy": "push", "variables": "env",
-		"set variables": "env-set A", "unset variables": "env-unset SET", "scale": "scale web:2", "restart": "restart",
+		"set variables": "env-set A", "unset variables": "env-unset SET", "scale": "scale web:2", "restart": "restart", "redeploy": "redeploy", "rollback": "rollback 1",
 		"add collaborator": "collaborators-add steve", "remove collaborator": "collaborators-remove lily", "may destroy": "destroy", "destroy": "destroy",
 	}
 	w := newWorld(t)

@@ -40,6 +40,7 @@ type Runtime interface {
 	Statuses(ctx context.Context, apps []state.App) (map[string]string, error) // "running", "crashed", …
 	Scale(ctx context.Context, app string, want []state.ProcessType) error
 	Restart(ctx context.Context, app string, types []string) error // none: all
+	Redeploy(ctx context.Context, r Redeployment) error
 	Destroy(ctx context.Context, app string) error
 	Logs(ctx context.Context, app string, opt LogOptions, w io.Writer) error
 }

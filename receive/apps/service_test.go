@@ -35,6 +35,8 @@ func (r *fakeRuntime) Statuses(context.Context, []state.App) (map[string]string,
 	return nil, r.fail
 }
 
+func (r *fakeRuntime) Redeploy(context.Context, Redeployment) error { return r.fail }
+
 func (r *fakeRuntime) Destroy(_ context.Context, app string) error {
 	r.destroyed = append(r.destroyed, app)
 	return r.fail

@@ -8,7 +8,7 @@ func Commands() Table {
 		listUsers(), addUser(), removeUser(),
 		listVariables(), getVariable(), setVariables(), unsetVariables(),
 		listContainers(), scale(), restart(),
-		listDeployments(), showDeployment(), deploymentLog(), appLogs(),
+		listDeployments(), showDeployment(), deploymentLog(), redeploy(), rollback(), appLogs(),
 		listCollaborators(), addCollaborator(), removeCollaborator(),
 		appTimeline(), showAudit(),
 	}

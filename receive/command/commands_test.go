@@ -151,6 +151,21 @@ var attempts = map[string][]attempt{
 		{bob, "restart my-app", "", 1, "", notYours},
 		{alice, "restart", "", 2, "", "which app?"},
 	},
+	"redeploy": {
+		{alice, "redeploy my-app", "", 0, "1 by alice, hook left out false\n", ""},
+		{operator, "redeploy my-app 1 --no-hook", "", 0, "1 by operator, hook left out true\n", ""},
+		{alice, "redeploy my-app 7", "", 1, "", "my-app has no successful deployment 7"},
+		{alice, "redeploy new-app", "", 1, "", "new-app has no release yet"},
+		{lily, "redeploy my-app", "", 1, "", "you may not do this"},
+		{bob, "redeploy my-app", "", 1, "", notYours},
+		{alice, "redeploy my-app one", "", 2, "", `"one" is not the number of a deployment`},
+	},
+	"rollback": {
+		{alice, "rollback my-app 1", "", 0, "1 by alice, hook left out false\n", ""},
+		{alice, "rollback my-app", "", 1, "", "my-app has no earlier release"},
+		{lily, "rollback my-app", "", 1, "", "you may not do this"},
+		{bob, "rollback my-app", "", 1, "", notYours},
+	},
 	"deployments": {
 		{alice, "deployments my-app", "", 0, "1   success  c0ffee00  alice   2", ""},
 		{lily, "deployments my-app --json", "", 0, `[{"id":1,"status":"success","ref":"refs/heads/master","commit":"c0ffee00c0ffee00","pusher":"alice","image":"img:1",`, ""},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -42,6 +43,11 @@ func (r *fakeRuntime) Statuses(_ context.Context, all []state.App) (map[string]s
 		statuses[app.Name] = "running"
 	}
 	return statuses, nil
+}
+
+func (r *fakeRuntime) Redeploy(_ context.Context, again apps.Redeployment) error {
+	_, err := fmt.Fprintf(again.Out, "%d by %s, hook left out %v\n", again.From, again.User, again.NoHook)
+	return err
 }
 
 func (r *fakeRuntime) Destroy(context.Context, string) error { return nil }

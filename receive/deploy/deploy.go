@@ -123,6 +123,10 @@ type Request struct {
 	Ref    string // full name, "refs/heads/master"
 	Commit string // full object id
 	GitDir string // where the commit can be read until Deploy returns
+	// From is a deployment whose release goes live once more, without a build; 0 builds Commit. No ref is published: Publish
+	// and Revert are not called.
+	From   int64
+	NoHook bool // leaves the postdeploy command out
 	Out    io.Writer
 	// Ready is asked once, when the deployment has the app for itself and before anything is built: an error refuses the
 	// push, e.g. because the ref has moved while it waited. May be nil.
@@ -173,7 +177,7 @@ func (r *deployment) deploy(ctx context.Context) error {
 	}
 	defer leave()
 
-	if err := r.build(ctx); err != nil {
+	if err := r.make(ctx); err != nil {
 		return err
 	}
 	if err := r.ship(ctx); err != nil {
@@ -258,13 +262,32 @@ func (r *deployment) ticketName() string {
 	return "deployment " + r.id + " of " + r.req.Pusher
 }
 
-// build makes the image.
-func (r *deployment) build(ctx context.Context) error {
+// make comes by the image: by a build, or from an earlier release.
+func (r *deployment) make(ctx context.Context) error {
 	if err := r.enterStatus(ctx, state.Building); err != nil {
 		return err
 	}
 	defer r.phase("build")()
 	r.console.Platform("<-- Start deployment of " + r.app.Name + " -->")
+	if r.req.From != 0 {
+		return r.reuse(ctx)
+	}
+	return r.build(ctx)
+}
+
+// reuse takes the image of an earlier release.
+func (r *deployment) reuse(ctx context.Context) error {
+	release, err := r.Store.Release(ctx, r.req.From)
+	if err != nil {
+		return fmt.Errorf("release %d: %w", r.req.From, err)
+	}
+	r.console.Step(fmt.Sprintf("Taking the image of deployment %d (commit %.8s)", release.Deployment, release.Commit))
+	r.image = builder.Image{Ref: release.Image, Launcher: release.Launcher, Types: release.Types, Size: release.Size, Stack: release.Stack}
+	return nil
+}
+
+// build makes the image of the commit.
+func (r *deployment) build(ctx context.Context) error {
 	tools := r.console.Tools("")
 	defer tools.Flush()
 	image, err := r.Builder.Build(ctx, builder.Request{

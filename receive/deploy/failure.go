@@ -114,14 +114,7 @@ func (r *deployment) removeTraces(ctx context.Context) {
 	if err := r.Engine.Remove(ctx, runner.Selector{App: r.app.Name, Release: r.id}, 0); err != nil {
 		r.Log.Error("containers of a failed deployment not removed", "deployment", r.id, "err", err)
 	}
-	if r.image.Ref == "" {
-		return
-	}
-	if err := r.Builder.Remove(ctx, r.image.Ref); err != nil {
-		r.Log.Error("image of a failed deployment not removed", "deployment", r.id, "err", err)
-		return
-	}
-	if err := r.Store.DeleteRelease(ctx, r.record.ID); err != nil && !errors.Is(err, state.ErrNotFound) {
-		r.Log.Error("release of a failed deployment not removed", "deployment", r.id, "err", err)
+	if r.image.Ref != "" {
+		r.discard(ctx, r.release())
 	}
 }

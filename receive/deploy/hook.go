@@ -15,7 +15,7 @@ var errHook = errors.New("hook time-out")
 // postdeploy runs the hook, if there is one, in a container of its own: the new image, the running app's environment.
 func (r *deployment) postdeploy(ctx context.Context) error {
 	command := r.image.Types["postdeploy"]
-	if command == "" {
+	if command == "" || r.req.NoHook {
 		return nil
 	}
 	defer r.phase("postdeploy")()

@@ -65,6 +65,9 @@ func (d *Deployer) bury(ctx context.Context, dead state.Deployment) error {
 
 // restoreRef puts the branch of a dead deployment back to the last commit of it that went live, or removes it.
 func (d *Deployer) restoreRef(ctx context.Context, dead state.Deployment) error {
+	if dead.Ref == "" { // a redeployment moves none
+		return nil
+	}
 	now, err := d.Refs.Head(ctx, dead.App, dead.Ref)
 	if err != nil || now != dead.Commit {
 		return err

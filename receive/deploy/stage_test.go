@@ -160,11 +160,15 @@ type puppet struct {
 	instances map[string]*runner.Instance
 	changed   chan struct{} // closed at every change
 	made      int
+	fails     string
 }
 
 func (p *puppet) Start(_ context.Context, spec runner.Spec) (started []runner.Instance, err error) {
 	for number := max(spec.First, 1); number < max(spec.First, 1)+spec.Replicas; number++ {
 		p.event("start %s-%d", spec.Type, number)
+		if p.failing(fmt.Sprintf("start %s-%d", spec.Type, number)) {
+			return nil, errors.New("no such program")
+		}
 		started = append(started, p.add(spec, number))
 	}
 	return started, nil
@@ -186,6 +190,23 @@ func (p *puppet) add(spec runner.Spec, number int) runner.Instance {
 	p.instances[i.ID] = i
 	p.tell()
 	return *i
+}
+
+// fail makes the engine fail at an event, once.
+func (p *puppet) fail(event string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fails = event
+}
+
+func (p *puppet) failing(event string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fails != event {
+		return false
+	}
+	p.fails = ""
+	return true
 }
 
 // end lets a container exit with status 3.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"boathook/receive/apps"
 	"boathook/receive/state"
 	"boathook/runner"
 )
@@ -292,5 +293,44 @@ func TestInterrupt(t *testing.T) {
 			t.Errorf("ended with %v", err)
 		}
 		s.untouched(t, state.Aborted)
+	})
+}
+
+// TestRedeploy takes an earlier release through the story without a build and without a ref; one that fails leaves its image to the
+// release that it is of.
+func TestRedeploy(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		types := map[string]string{"web": "listen", "postdeploy": "migrate"}
+		_, err := s.deploy(t.Context(), types)
+		check(t, err)
+		synctest.Wait()
+		s.take()
+		var out strings.Builder
+		again := apps.Redeployment{App: "my-app", From: 2, User: "alice", Out: &out}
+		check(t, s.d.Redeploy(t.Context(), again))
+		synctest.Wait()
+		want := []string{"start web-1", "hook", "serve 3", "keep 3", "remove 2 after 30s"}
+		if diff := cmp.Diff(want, s.take()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if !strings.Contains(out.String(), "-----> Taking the image of deployment 2 (commit c0ffee)\n") {
+			t.Errorf("the user saw\n%s", &out)
+		}
+
+		s.engine.fail("start web-1")
+		if err := s.d.Redeploy(t.Context(), again); err == nil {
+			t.Error("a redeployment whose start failed is a success")
+		}
+		again.NoHook = true
+		check(t, s.d.Redeploy(t.Context(), again))
+		synctest.Wait()
+		want = []string{"start web-1", "remove 4 after 0s", "start web-1", "serve 5", "keep 5", "remove 3 after 30s"}
+		if diff := cmp.Diff(want, s.take()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		again.From = 4
+		if err := s.d.Redeploy(t.Context(), again); err == nil || !strings.Contains(err.Error(), "not kept any more") {
+			t.Errorf("the image of a failed deployment: %v", err)
+		}
 	})
 }

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -35,15 +36,13 @@ func (r *deployment) switchOver(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the new containers: %w", err)
 	}
-	if err := r.req.Publish(ctx); err != nil {
+	if err := r.publish(ctx); err != nil {
 		return fmt.Errorf("publish the push: %w", err)
 	}
 	old := r.app.Live
 	retired := r.inHand.take(strconv.FormatInt(old, 10))
 	if err := r.Store.GoLive(ctx, r.record.ID, r.formation); err != nil {
-		if undo := r.req.Revert(ctx); undo != nil {
-			r.Log.Error("ref not put back", "app", r.app.Name, "err", undo)
-		}
+		r.unpublish(ctx)
 		retired()
 		return fmt.Errorf("record the switch: %w", err)
 	}
@@ -60,6 +59,23 @@ func (r *deployment) switchOver(ctx context.Context) error {
 		r.retire(old, drain)
 	})
 	return nil
+}
+
+// publish makes the push durable, if there is one.
+func (r *deployment) publish(ctx context.Context) error {
+	if r.req.From != 0 {
+		return nil
+	}
+	return r.req.Publish(ctx)
+}
+
+func (r *deployment) unpublish(ctx context.Context) {
+	if r.req.From != 0 {
+		return
+	}
+	if err := r.req.Revert(ctx); err != nil {
+		r.Log.Error("ref not put back", "app", r.app.Name, "err", err)
+	}
 }
 
 // retire ends the old version once its requests are answered, and removes images that no rollback needs. The pusher does
@@ -106,13 +122,26 @@ func (d *Deployer) prune(ctx context.Context, app string) {
 	}
 }
 
-// discard removes a release's image and its record.
+// discard removes a release's record, and its image unless another release has the same one.
 func (d *Deployer) discard(ctx context.Context, release state.Release) {
-	if err := d.Builder.Remove(ctx, release.Image); err != nil {
+	if err := d.removeImage(ctx, release); err != nil {
 		d.Log.Error("image not removed", "app", release.App, "deployment", release.Deployment, "err", err)
 		return
 	}
-	if err := d.Store.DeleteRelease(ctx, release.Deployment); err != nil {
+	if err := d.Store.DeleteRelease(ctx, release.Deployment); err != nil && !errors.Is(err, state.ErrNotFound) {
 		d.Log.Error("release not removed", "app", release.App, "deployment", release.Deployment, "err", err)
 	}
+}
+
+func (d *Deployer) removeImage(ctx context.Context, release state.Release) error {
+	all, err := d.Store.Releases(ctx, release.App)
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if other.Image == release.Image && other.Deployment != release.Deployment {
+			return nil
+		}
+	}
+	return d.Builder.Remove(ctx, release.Image)
 }
