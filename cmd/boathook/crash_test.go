@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,12 +24,14 @@ import (
 	"boathook/runner"
 )
 
+var every = flag.Int("every", 10, "TestCrash dies at each so-manieth event")
+
 // patience bounds every wait of these tests.
 const patience = time.Minute
 
 // TestCrash kills boathook at every event of a deployment (see fuse), one after the other, and starts it again each time. Whatever
 // the moment: the deployment reads aborted or success, what is served, the ref and the containers agree with that, nothing
-// else is left, and the same commit can be pushed again. With -short it is every fifth event.
+// else is left, and the same commit can be pushed again. The flag -every says how many events to go at a step; .ci/run walks through all of them.
 func TestCrash(t *testing.T) {
 	app := buildFixture(t)
 	for _, engine := range []string{"local", "docker"} {
@@ -142,12 +145,8 @@ func (w *walk) walk() {
 		w.t.Fatalf("only %d events, so there is no fuse where there should be one: %q", len(events), events)
 	}
 	died := 0
-	step := 1
-	if testing.Short() {
-		step = 5
-	}
 	walked := 0
-	for at := 1; at <= len(events); at += step {
+	for at := 1; at <= len(events); at += *every {
 		walked++
 		seen := w.mortal(at)
 		if len(seen) == at {
