@@ -8,18 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // ErrInUse is the error of ListenAdmin while another boathook serves the socket.
 var ErrInUse = errors.New("another boathook is running here")
 
-// adminListener removes its socket and frees the lock when it is closed.
+// adminListener removes its socket when it is closed.
 type adminListener struct {
 	*net.UnixListener
 	path string
-	lock *os.File
 
 	once sync.Once
 	err  error
@@ -27,28 +24,16 @@ type adminListener struct {
 
 // ListenAdmin makes the socket by which the operator commands this boathook. Its mode is the authentication: 0600 from
 // the first moment, as it is bound in a directory of mode 0700 and then moved into place. A socket that a dead boathook
-// left is replaced. The lock PATH.lock, which the kernel frees with the process, is what makes that safe.
+// left is replaced; the caller sees to it that no two of them begin at the same time.
 func ListenAdmin(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w (%s): stop it, or choose another data directory", ErrInUse, path)
-		}
-		return nil, fmt.Errorf("lock %s: %w", lock.Name(), err)
-	}
 	l, err := bindPrivately(path)
 	if err != nil {
-		lock.Close()
 		return nil, err
 	}
-	return &adminListener{UnixListener: l, path: path, lock: lock}, nil
+	return &adminListener{UnixListener: l, path: path}, nil
 }
 
 // bindPrivately binds a socket and moves it to path, over a socket that nobody serves, and over nothing else.
@@ -85,6 +70,6 @@ func bindPrivately(path string) (*net.UnixListener, error) {
 
 // Close stops listening; more calls give the same answer.
 func (l *adminListener) Close() error {
-	l.once.Do(func() { l.err = errors.Join(os.Remove(l.path), l.UnixListener.Close(), l.lock.Close()) })
+	l.once.Do(func() { l.err = errors.Join(os.Remove(l.path), l.UnixListener.Close()) })
 	return l.err
 }

@@ -171,7 +171,7 @@ func wantConsistent(t *testing.T, data string) {
 func TestBackupHoldsWhatItShould(t *testing.T) {
 	l := newLanding(t)
 	l.push(t.Context())
-	for _, name := range []string{"lock", "admin.sock.lock", "builder/cache/file", "local/file", "boathook.db.schema-1",
+	for _, name := range []string{"lock", "builder/cache/file", "local/file", "boathook.db.schema-1",
 		"repositories/my-app.git/objects/tmp_objdir-incoming-1/objects/pack/pack-00.pack", "repositories/my-app.git/config.lock", "repositories/.create-1/HEAD", "repositories/gone-app.git/HEAD"} {
 		path := filepath.Join(l.data, name)
 		l.must(os.MkdirAll(filepath.Dir(path), 0o700))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,22 +15,39 @@ import (
 // errServed is wrapped by lockData while another process has the directory.
 var errServed = errors.New("another boathook serves")
 
-// lockData makes this process the only one that serves the data directory, or puts one there, until the file is closed. The kernel
-// frees the lock with the process.
-func lockData(data string) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(data, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+// dataLock keeps a data directory for one process.
+type dataLock struct{ file *os.File }
+
+// lockData makes this process the only one that serves the data directory, or puts one there, until the lock is closed. The kernel
+// frees the lock with the process; as a child that was being forked may hold it a moment longer, it is tried for a second.
+func lockData(data string) (*dataLock, error) {
+	file, err := os.OpenFile(filepath.Join(data, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return lock, nil
+	for tries := 0; ; tries++ {
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return &dataLock{file}, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errors.Join(err, file.Close())
+		}
+		if tries == 20 {
+			err = fmt.Errorf("%w %s: stop it, or choose another directory with -data", errServed, data)
+			return nil, errors.Join(err, file.Close())
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = fmt.Errorf("%w %s: stop it, or choose another directory with -data", errServed, data)
-	}
-	return nil, errors.Join(err, lock.Close())
 }
+
+// Close frees the directory, also where a child has inherited the file.
+func (l *dataLock) Close() error {
+	return errors.Join(unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
+}
+
+// remove removes the file of a lock that this process has made in the wrong place.
+func (l *dataLock) remove() error { return os.Remove(l.file.Name()) }
 
 // privateDir closes the data directory to others. One in which others have something is left as it is: boathook was given the wrong
 // one.

@@ -121,7 +121,7 @@ func (s *server) takeData(context.Context) error {
 	}
 	s.onClose(lock.Close)
 	if err := privateDir(s.cfg.data); err != nil {
-		return errors.Join(err, os.Remove(lock.Name()))
+		return errors.Join(err, lock.remove())
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 )
 
@@ -50,7 +52,7 @@ func runLive(ctx context.Context, args []string, out io.Writer) (map[string]any,
 	return figures, broken, errors.Join(err, p.stop())
 }
 
-func (p *platform) measureLive(ctx context.Context, api *client.Client, rounds int, out io.Writer) (map[string]any, []string, error) {
+func (p *platform) measureLive(ctx context.Context, api *client.Client, rounds int, out io.Writer) (_ map[string]any, _ []string, err error) {
 	binary, err := buildServer(ctx, p.dir, 0)
 	if err != nil {
 		return nil, nil, err
@@ -62,40 +64,46 @@ func (p *platform) measureLive(ctx context.Context, api *client.Client, rounds i
 	if err := p.git(ctx, dir, "push", "-q", "scalingo", "master"); err != nil { // warms both: not counted
 		return nil, nil, err
 	}
+	own := filepath.Base(p.dir) + "-by-hand"
+	made, err := api.NetworkCreate(ctx, own, network.CreateOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, api.NetworkRemove(context.WithoutCancel(ctx), made.ID)) }()
 	var m liveRounds
 	for round := range rounds {
-		pair := []func() error{
-			func() error { return m.push(ctx, p, dir, 2*round+1) },
-			func() error { return m.handMade(ctx, p, api, 2*round+2) },
+		kinds := []func() error{
+			func() error { return m.push(ctx, p, dir, 3*round+1) },
+			func() error { return m.handMade(ctx, p, api, 3*round+2, "", &m.byHand) },
+			func() error { return m.handMade(ctx, p, api, 3*round+3, own, &m.apart) },
 		}
-		if round%2 == 1 { // neither is always the first
-			slices.Reverse(pair)
-		}
-		for _, measure := range pair {
+		for i := range kinds { // each is the first in its turn
+			measure := kinds[(round+i)%len(kinds)]
 			if err := errors.Join(p.untilRetired(ctx, api), measure()); err != nil {
 				return nil, nil, err
 			}
 		}
 	}
-	lives, byHand := m.lives, m.byHand
-	printPairs(out, "boathook", "by hand", lives, byHand)
+	printPairs(out, "boathook", "by hand", m.lives, m.byHand)
+	fmt.Fprintf(out, "by hand in a network of the app's own, as boathook has it: %.1f ms (median), ratio %.2f\n", ms(median(m.apart)), medianRatio(m.lives, m.apart))
 	fmt.Fprintf(out, "the whole git push until the router answers: %.1f ms (median)\nphases of boathook's, median ms:", ms(median(m.pushes)))
 	for _, name := range slices.Sorted(maps.Keys(m.phases)) {
 		fmt.Fprintf(out, " %s %.1f", name, ms(median(m.phases[name])))
 	}
 	fmt.Fprintln(out)
-	ratio := medianRatio(lives, byHand)
+	ratio := medianRatio(m.lives, m.byHand)
 	var broken []string
 	if ratio > liveRatio {
 		broken = append(broken, fmt.Sprintf("%.2f times the work by hand, promised %.2f", ratio, liveRatio))
 	}
-	return map[string]any{"ratio": ratio, "boathook_ms": ms(median(lives)), "push_ms": ms(median(m.pushes)), "by_hand_ms": ms(median(byHand)), "rounds": rounds}, broken, nil
+	return map[string]any{"ratio": ratio, "ratio_own_network": medianRatio(m.lives, m.apart), "boathook_ms": ms(median(m.lives)), "push_ms": ms(median(m.pushes)), "by_hand_ms": ms(median(m.byHand)), "by_hand_own_network_ms": ms(median(m.apart)), "rounds": rounds}, broken, nil
 }
 
 // liveRounds are the figures of the rounds so far.
 type liveRounds struct {
-	pushes, lives, byHand []time.Duration
-	phases                map[string][]time.Duration
+	pushes, lives []time.Duration
+	byHand, apart []time.Duration // in the engine's default network, and in one of the app's own
+	phases        map[string][]time.Duration
 }
 
 // push commits and pushes a version. A push is from the start of git push until the router answers with it; it was live in the
@@ -187,19 +195,19 @@ func (p *platform) untilVersion(ctx context.Context, version int) error {
 	}
 }
 
-// handMade measures a version that is made by hand.
-func (m *liveRounds) handMade(ctx context.Context, p *platform, api *client.Client, version int) error {
+// handMade measures a version that is made by hand, in a network ("" is the default one), and adds the time to figures.
+func (m *liveRounds) handMade(ctx context.Context, p *platform, api *client.Client, version int, in string, figures *[]time.Duration) error {
 	binary, err := buildServer(ctx, p.dir, version)
 	if err != nil {
 		return err
 	}
-	took, err := handMade(ctx, api, filepath.Base(p.dir), binary)
-	m.byHand = append(m.byHand, took)
+	took, err := handMade(ctx, api, filepath.Base(p.dir), in, binary)
+	*figures = append(*figures, took)
 	return err
 }
 
 // handMade builds and starts the image with the Docker API alone and removes it afterwards; the time is until TCP accepts.
-func handMade(ctx context.Context, api *client.Client, tag string, binary []byte) (took time.Duration, err error) {
+func handMade(ctx context.Context, api *client.Client, tag, in string, binary []byte) (took time.Duration, err error) {
 	var body bytes.Buffer
 	w := tar.NewWriter(&body)
 	for name, content := range map[string][]byte{"Dockerfile": []byte(scratchDockerfile), "server": binary} {
@@ -227,7 +235,7 @@ func handMade(ctx context.Context, api *client.Client, tag string, binary []byte
 		_, remove := api.ImageRemove(ctx, tag, image.RemoveOptions{Force: true, PruneChildren: true})
 		err = errors.Join(err, remove)
 	}()
-	made, err := api.ContainerCreate(ctx, &container.Config{Image: tag, Env: []string{"PORT=5000"}}, nil, nil, nil, "")
+	made, err := api.ContainerCreate(ctx, &container.Config{Image: tag, Env: []string{"PORT=5000"}}, &container.HostConfig{NetworkMode: container.NetworkMode(in)}, nil, nil, "")
 	if err != nil {
 		return 0, err
 	}
@@ -241,8 +249,9 @@ func handMade(ctx context.Context, api *client.Client, tag string, binary []byte
 	if err != nil {
 		return 0, err
 	}
+	address := state.NetworkSettings.Networks[cmp.Or(in, "bridge")].IPAddress
 	for {
-		conn, err := net.DialTimeout("tcp", net.JoinHostPort(state.NetworkSettings.Networks["bridge"].IPAddress, "5000"), time.Second)
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort(address, "5000"), time.Second)
 		if err == nil {
 			took = time.Since(begin)
 			return took, conn.Close()
