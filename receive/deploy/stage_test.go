@@ -149,7 +149,7 @@ func (s scribe) Set(route router.Route) *router.Drain {
 }
 
 // puppet is an engine in memory. The last word of a command line says what a container does: "listen" and "deaf" are up, with
-// and without a listening port, "die" ends with status 3 a second after its start. Hooks of Run: "fail" ends with status 7, "hang"
+// and without a listening port, "die" ends with status 3 a second after its start, "faint" listens and ends after five. Hooks of Run: "fail" ends with status 7, "hang"
 // with its context, everything else well.
 type puppet struct {
 	runner.Engine
@@ -182,6 +182,9 @@ func (p *puppet) add(spec runner.Spec, number int) runner.Instance {
 	switch spec.Argv[len(spec.Argv)-1] {
 	case "listen":
 		i.Addr = p.listener.Addr().String()
+	case "faint":
+		i.Addr = p.listener.Addr().String()
+		time.AfterFunc(5*time.Second, func() { p.end(i.ID) })
 	case "deaf":
 		i.Addr = "127.0.0.1:1" // tcpmux, which nobody has
 	case "die":
@@ -245,6 +248,9 @@ func (p *puppet) List(_ context.Context, sel runner.Selector) ([]runner.Instance
 }
 
 func (p *puppet) Watch(ctx context.Context, sel runner.Selector) (<-chan []runner.Instance, error) {
+	if p.failing("watch") {
+		return nil, runner.ErrUnavailable
+	}
 	snapshots := make(chan []runner.Instance)
 	go func() {
 		defer close(snapshots)

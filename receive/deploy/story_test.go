@@ -334,3 +334,56 @@ func TestRedeploy(t *testing.T) {
 		}
 	})
 }
+
+// TestSwitchWaits: while somebody else is at work on the app, a repair of its live containers for one, the new version is still
+// watched, and the pusher listened to.
+func TestSwitchWaits(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		web     string
+		leaves  bool
+		status  state.Status
+		success bool
+	}{
+		{name: "and goes on", web: "listen", success: true},
+		{name: "a container ends", web: "faint", status: state.CrashedError},
+		{name: "the pusher leaves", web: "listen", leaves: true, status: state.Aborted},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onStage(t, Limits{}, func(t *testing.T, s *stage) {
+				give, err := s.d.claims.take(t.Context(), "my-app", "repair")
+				check(t, err)
+				time.AfterFunc(2*time.Minute, give)
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				if test.leaves {
+					time.AfterFunc(time.Minute, leave)
+				}
+				out, err := s.deploy(ctx, map[string]string{"web": test.web})
+				time.Sleep(2 * time.Minute) // of the bubble's clock: the claim is given back
+				if test.success {
+					check(t, err)
+					return
+				}
+				var failure *Failure
+				if !errors.As(err, &failure) || failure.Status != test.status {
+					t.Fatalf("ended with %v\n%s", err, out)
+				}
+				s.untouched(t, test.status)
+			})
+		})
+	}
+}
+
+// TestGuardThatCannotWatch: an engine that is away when the new containers are to be watched is told as such.
+func TestGuardThatCannotWatch(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		s.engine.fail("watch")
+		out, err := s.deploy(t.Context(), map[string]string{"web": "deaf"})
+		var failure *Failure
+		if !errors.As(err, &failure) || failure.Status != state.Aborted || !strings.Contains(out, " !   → The container engine does not answer\n") {
+			t.Errorf("ended with %v\n%s", err, out)
+		}
+		s.untouched(t, state.Aborted)
+	})
+}

@@ -19,6 +19,12 @@ const switchTime = time.Minute
 // the ref are durable, then one transaction records the release as live (from here on Recover serves it), then the
 // router's table is swapped, which cannot fail.
 func (r *deployment) switchOver(ctx context.Context) error {
+	give, err := r.claims.take(ctx, r.app.Name, "switch")
+	if err != nil {
+		return r.because(ctx, err)
+	}
+	defer give()
+	// Until here a container that ends, and a pusher who goes, end the deployment: the app may have been claimed for a while.
 	if err := ctx.Err(); err != nil {
 		return r.because(ctx, err)
 	}
@@ -26,11 +32,6 @@ func (r *deployment) switchOver(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), switchTime)
 	defer cancel()
 
-	give, err := r.claims.take(ctx, r.app.Name, "switch")
-	if err != nil {
-		return fmt.Errorf("switch: %w", err)
-	}
-	defer give()
 	release := runner.Selector{App: r.app.Name, Release: r.id}
 	instances, err := r.Engine.List(ctx, release)
 	if err != nil {

@@ -133,6 +133,9 @@ func (r *deployment) because(ctx context.Context, err error) error {
 			Text:   fmt.Sprintf("Timeout: %s took more than %s to boot", r.app.Name, seconds(r.Limits.Boot)),
 			Advice: "A web process has to listen on 0.0.0.0:$PORT."}
 	}
+	if cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause // the guard could not watch, for one
+	}
 	return err
 }
 
