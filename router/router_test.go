@@ -29,10 +29,10 @@ func newFront(t *testing.T, cfg router.Config) *front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, done := router.Server(r, cfg), make(chan struct{})
+	server, done := router.NewServer(r), make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(listener) // always http.ErrServerClosed
+		_ = server.Serve(listener) // nil after Close
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()

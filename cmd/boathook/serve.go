@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -211,11 +210,11 @@ func (s *server) remote() string {
 func (s *server) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	web := router.Server(s.router, router.Config{Log: s.log})
+	web := router.NewServer(s.router)
 	var serving sync.WaitGroup
 	start := func(what string, serve func() error) {
 		serving.Go(func() {
-			if err := serve(); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+			if err := serve(); err != nil && !errors.Is(err, net.ErrClosed) && ctx.Err() == nil {
 				cancel(fmt.Errorf("%s: %w", what, err))
 			}
 		})
@@ -229,20 +228,12 @@ func (s *server) run(ctx context.Context) error {
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
 	s.deployer.Interrupt()
-	err := errors.Join(s.ssh.Shutdown(grace), shutdown(grace, web))
+	err := errors.Join(s.ssh.Shutdown(grace), web.Shutdown(grace))
 	serving.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
 	}
 	return errors.Join(err, s.close())
-}
-
-// shutdown lets requests finish for as long as grace lasts, then cuts them off.
-func shutdown(grace context.Context, web *http.Server) error {
-	if err := web.Shutdown(grace); err != nil {
-		return web.Close()
-	}
-	return nil
 }
 
 func (s *server) onClose(f func() error) { s.closers = append(s.closers, f) }
