@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
+	"golang.org/x/sync/errgroup"
 )
 
 // maxReadFile bounds what ReadFile returns, in bytes.
@@ -48,7 +49,8 @@ type place struct {
 	scratch        string // for what reading needs on disk; "" is the system's directory for temporary files
 }
 
-// openSource reads a commit and checks its tree against limits without unpacking it. A tree bomb is left after limits.SourceFiles entries. What is wrong with the tree is a *Failure.
+// openSource reads a commit and checks its tree against limits without unpacking it. A tree bomb is left after
+// limits.SourceFiles entries. What is wrong with the tree is a *Failure.
 func openSource(ctx context.Context, at place, limits Limits) (*Source, error) {
 	if !objectIDPattern.MatchString(at.commit) {
 		return nil, fmt.Errorf("%q is not an object id", at.commit)
@@ -58,13 +60,27 @@ func openSource(ctx context.Context, at place, limits Limits) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{Commit: at.commit, git: gitRunner{dir: scratch, objects: filepath.Join(at.gitDir, "objects")}}
-	if err := s.resolve(ctx, at.dir); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if err := s.measure(ctx, limits); err != nil {
+	if err := s.look(ctx, strings.Trim(path.Clean("/"+at.dir), "/"), limits); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// look finds out what is in the commit, or in a directory of it. For the whole commit nothing needs to be known before its tree is read.
+func (s *Source) look(ctx context.Context, dir string, limits Limits) error {
+	if dir != "" {
+		if err := s.resolve(ctx); err != nil {
+			return err
+		}
+		if err := s.descend(ctx, dir); err != nil {
+			return err
+		}
+		return s.measure(ctx, s.Tree, limits)
+	}
+	var looks errgroup.Group
+	looks.Go(func() error { return s.resolve(ctx) })
+	looks.Go(func() error { return s.measure(ctx, s.Commit, limits) })
+	return looks.Wait()
 }
 
 // scratchRepository makes an empty git directory whose only purpose is its attributes: the objects are another's.
@@ -90,7 +106,7 @@ func scratchRepository(parent string) (string, error) {
 }
 
 // resolve finds the tree and the time of the commit.
-func (s *Source) resolve(ctx context.Context, dir string) error {
+func (s *Source) resolve(ctx context.Context) error {
 	out, err := s.git.output(ctx, "log", "-1", "--format=%T %ct", s.Commit)
 	if err != nil {
 		return err
@@ -101,9 +117,11 @@ func (s *Source) resolve(ctx context.Context, dir string) error {
 		return fmt.Errorf("time of commit %s: %w", s.Commit, err)
 	}
 	s.Tree, s.Time = tree, time.Unix(unix, 0)
-	if dir = strings.Trim(path.Clean("/"+dir), "/"); dir == "" {
-		return nil
-	}
+	return nil
+}
+
+// descend makes a directory of the tree the whole of it.
+func (s *Source) descend(ctx context.Context, dir string) error {
 	e, err := s.entry(ctx, dir)
 	if ctx.Err() != nil {
 		return err
@@ -115,12 +133,12 @@ func (s *Source) resolve(ctx context.Context, dir string) error {
 	return nil
 }
 
-// measure walks the tree once, counting and checking names, and remembers the root's entries.
-func (s *Source) measure(ctx context.Context, limits Limits) error {
+// measure walks a tree, or that of a commit, once, counting and checking names, and remembers the root's entries.
+func (s *Source) measure(ctx context.Context, tree string, limits Limits) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var stderr bytes.Buffer
-	cmd := s.git.command(ctx, "ls-tree", "-r", "-t", "-l", "-z", "--full-tree", s.Tree)
+	cmd := s.git.command(ctx, "ls-tree", "-r", "-t", "-l", "-z", "--full-tree", tree)
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

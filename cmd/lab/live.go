@@ -35,7 +35,7 @@ const liveRatio = 1.3
 // The whole push, which also packs, sends and checks the objects, is printed beside it.
 func runLive(ctx context.Context, args []string, out io.Writer) (map[string]any, []string, error) {
 	fs := flag.NewFlagSet("lab live", flag.ContinueOnError)
-	rounds := fs.Int("rounds", 7, "deployments of each kind")
+	rounds := fs.Int("rounds", 12, "deployments of each kind")
 	if err := fs.Parse(args); err != nil {
 		return nil, nil, errUsage
 	}
@@ -206,8 +206,10 @@ func (m *liveRounds) handMade(ctx context.Context, p *platform, api *client.Clie
 	return err
 }
 
-// handMade builds and starts the image with the Docker API alone and removes it afterwards; the time is until TCP accepts.
+// handMade builds and starts the image with the Docker API alone and removes it afterwards; the time is from the packing of the context until
+// TCP accepts.
 func handMade(ctx context.Context, api *client.Client, tag, in string, binary []byte) (took time.Duration, err error) {
+	begin := time.Now()
 	var body bytes.Buffer
 	w := tar.NewWriter(&body)
 	for name, content := range map[string][]byte{"Dockerfile": []byte(scratchDockerfile), "server": binary} {
@@ -221,7 +223,6 @@ func handMade(ctx context.Context, api *client.Client, tag, in string, binary []
 	if err := w.Close(); err != nil {
 		return 0, err
 	}
-	begin := time.Now()
 	tag += ":by-hand"
 	answer, err := api.ImageBuild(ctx, &body, build.ImageBuildOptions{Version: build.BuilderBuildKit, Tags: []string{tag}})
 	if err != nil {

@@ -186,7 +186,7 @@ func (r *routes) ask(app string, s *serving, instances []runner.Instance) {
 // probe dials a container until it accepts, and then has it put into the table. It ends as well when that run of the container is over.
 func (r *routes) probe(app string, s *serving, i runner.Instance) {
 	dialer := net.Dialer{Timeout: time.Second}
-	for pause := dialEvery; ; pause = min(2*pause, time.Second) {
+	for pause := dialFirst; ; pause = min(2*pause, time.Second) {
 		conn, err := dialer.DialContext(r.stop, "tcp", i.Addr)
 		if err == nil {
 			conn.Close() // only opened

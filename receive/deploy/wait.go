@@ -141,13 +141,17 @@ func (r *deployment) because(ctx context.Context, err error) error {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3g seconds", d.Seconds()) }
 
-// dialEvery is the pause between two attempts; a refused connection costs next to nothing.
-const dialEvery = 5 * time.Millisecond
+// dialFirst and dialLast are the pauses between two attempts, the first and, doubled each time, the longest: most programs listen a moment
+// after their start, and a refused connection costs next to nothing.
+const (
+	dialFirst = time.Millisecond
+	dialLast  = 16 * time.Millisecond
+)
 
 // untilAccepting dials the container until it accepts, asking anew for the address while it has none.
 func (r *deployment) untilAccepting(ctx context.Context, i runner.Instance) error {
 	dialer := net.Dialer{Timeout: time.Second}
-	for {
+	for pause := dialFirst; ; pause = min(2*pause, dialLast) {
 		if i.Addr != "" {
 			conn, err := dialer.DialContext(ctx, "tcp", i.Addr)
 			if err == nil {
@@ -160,7 +164,7 @@ func (r *deployment) untilAccepting(ctx context.Context, i runner.Instance) erro
 				}
 			}
 		}
-		if err := untilStayed(ctx, dialEvery); err != nil {
+		if err := untilStayed(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -58,16 +60,18 @@ func (p *Push) Publish(ctx context.Context) error {
 	if err := p.quarantine.release(); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	if p.head, err = r.symbolicHead(ctx, p.App); err != nil {
+	if p.head, err = r.symbolicHead(p.App); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	if err := r.updateRef(ctx, p.App, p.Ref, p.Old, p.New); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	p.published = true
-	// HEAD only tells a clone what to check out.
-	if err := r.setSymbolicHead(ctx, p.App, p.Ref); err != nil {
-		r.log.Warn("set HEAD", "app", p.App, "err", err)
+	if p.head != p.Ref {
+		// HEAD only tells a clone what to check out.
+		if err := r.setSymbolicHead(ctx, p.App, p.Ref); err != nil {
+			r.log.Warn("set HEAD", "app", p.App, "err", err)
+		}
 	}
 	return nil
 }
@@ -91,9 +95,17 @@ func (p *Push) Revert(ctx context.Context) error {
 	return nil
 }
 
-func (r *Repos) symbolicHead(ctx context.Context, app string) (string, error) {
-	out, err := r.output(ctx, child{dir: r.Path(app), args: []string{"symbolic-ref", "HEAD"}})
-	return strings.TrimSpace(out), err
+// symbolicHead is the ref that the repository's HEAD names, read without a process (gitrepository-layout(5)).
+func (r *Repos) symbolicHead(app string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(r.Path(app), "HEAD"))
+	if err != nil {
+		return "", err
+	}
+	ref, symbolic := strings.CutPrefix(strings.TrimSpace(string(text)), "ref: ")
+	if !symbolic {
+		return "", fmt.Errorf("HEAD of %s names no branch", app)
+	}
+	return ref, nil
 }
 
 func (r *Repos) setSymbolicHead(ctx context.Context, app, ref string) error {

@@ -28,14 +28,16 @@ import (
 //
 // The rules know the networks by the prefix that the names of their bridges have in common, so that one table
 // serves all apps and is the same after a restart. It stands while the namespace has a network, whether boathook
-// runs or not, and is put up anew with every start of a container, as other tools may have flushed it. The kernel
-// does not keep it over a reboot: containers that the engine starts by itself are fenced in once boathook runs.
+// runs or not, and is put up anew with a start of a container if somebody has changed the machine's rules, as that
+// may have flushed it. The kernel does not keep it over a reboot: containers that the engine starts by itself are
+// fenced in once boathook runs.
 type fence struct {
 	namespace string
 	bridges   []string // names of further bridges that are fenced in
 	reach     []netip.AddrPort
 	dns       []string      // of the containers; none: those of the machine
 	gate      chan struct{} // holds a token while the table is changed
+	left      uint32        // generation of the kernel's rules with the table up; 0 if not known. Guarded by gate
 	off       bool          // it cannot be put up here; set before anything is started
 }
 
@@ -109,7 +111,7 @@ func reachable(ctx context.Context, c *client.Client) error {
 
 // raise makes sure of the table.
 func (f *fence) raise(ctx context.Context) error {
-	return f.alone(ctx, f.put)
+	return f.alone(ctx, f.ensure)
 }
 
 // lower removes the table unless a network is left. A start makes its network before it raises the fence, so that

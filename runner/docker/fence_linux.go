@@ -25,6 +25,24 @@ var cloud = []netip.Prefix{
 	netip.MustParsePrefix("fd00:42::42/128"),    // Scaleway
 }
 
+// ensure puts the table up unless the kernel has the very rules still with which ensure left it: a start a moment after another need not
+// replace a table that nobody has touched.
+func (f *fence) ensure() error {
+	before, err := generation()
+	if err == nil && before == f.left {
+		return nil
+	}
+	known := err == nil
+	f.left = 0
+	if err := f.put(); err != nil {
+		return err
+	}
+	if after, err := generation(); known && err == nil && after == before+1 { // nobody else's came between
+		f.left = after
+	}
+	return nil
+}
+
 // put replaces the table, in one step that no packet sees half done.
 func (f *fence) put() error {
 	c := &nftables.Conn{}
