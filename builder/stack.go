@@ -131,14 +131,22 @@ func (s *Stacks) made(ctx context.Context, kind string) (string, error) {
 	}
 	var newest image.Summary
 	for _, i := range list {
-		if len(i.RepoTags) > 0 && (newest.ID == "" || i.Created > newest.Created) {
+		if nameOf(i) != "" && (newest.ID == "" || i.Created > newest.Created) {
 			newest = i
 		}
 	}
-	if newest.ID == "" {
-		return "", nil
+	return nameOf(newest), nil
+}
+
+// nameOf is one that the image has. Two who make an image at the same time give it the same name, which the first then loses; engines
+// say so by an empty list, or (API before 1.43) by "<none>:<none>".
+func nameOf(i image.Summary) string {
+	for _, tag := range i.RepoTags {
+		if !strings.HasPrefix(tag, "<none>") {
+			return tag
+		}
 	}
-	return newest.RepoTags[0], nil
+	return ""
 }
 
 func (s *Stacks) images() []string {

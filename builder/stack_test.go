@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 )
 
@@ -70,6 +71,20 @@ func TestEnsureTiny(t *testing.T) {
 				t.Errorf("again: %q, %v, saying %q; want %q in silence", again, err, said.String(), ref)
 			}
 		})
+	}
+}
+
+// TestImageWithoutName is of an image whose name went to that of another maker.
+func TestImageWithoutName(t *testing.T) {
+	for want, tags := range map[string][]string{
+		"": {"<none>:<none>"}, "boathook/stack-tiny:1": {"<none>:<none>", "boathook/stack-tiny:1", "other:2"},
+	} {
+		if got := nameOf(image.Summary{RepoTags: tags}); got != want {
+			t.Errorf("%q: %q, want %q", tags, got, want)
+		}
+	}
+	if got := nameOf(image.Summary{}); got != "" {
+		t.Errorf("no tags: %q", got)
 	}
 }
 
