@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +32,10 @@ var update = flag.Bool("update", false, "rewrite the golden transcripts")
 
 // TestMain makes the scripts' programs: boathook itself, and what a script needs to look at the world.
 func TestMain(m *testing.M) {
+	// The scenes wait more than they compute, for the engine and for programs that start and stop. -parallel still has the last word.
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){
 		"boathook":        main,
 		"get":             getMain,
