@@ -62,10 +62,10 @@ func readBackup(ctx context.Context, r io.Reader, data string) (err error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	if err := wantEmpty(data); err != nil {
+	if err := wantEmpty(ctx, data); err != nil {
 		return err
 	}
-	lock, err := lockData(data)
+	lock, err := lockData(ctx, data, false)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func readBackup(ctx context.Context, r io.Reader, data string) (err error) {
 }
 
 // wantEmpty refuses a directory that has something in it.
-func wantEmpty(data string) error {
+func wantEmpty(ctx context.Context, data string) error {
 	entries, err := os.ReadDir(data)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func wantEmpty(data string) error {
 		return nil
 	}
 	if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == "lock" }) {
-		lock, err := lockData(data)
+		lock, err := lockData(ctx, data, false)
 		if err != nil {
 			return err
 		}

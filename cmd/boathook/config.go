@@ -46,6 +46,7 @@ type config struct {
 	sshConnections int
 	sshPerIP       int
 	sshIdle        time.Duration
+	finish         time.Duration
 }
 
 // flags declares the settings on a new flag set, which prints nothing by itself.
@@ -95,6 +96,7 @@ func (c *config) flags() *flag.FlagSet {
 	countVar(fs, &c.sshConnections, "ssh-connections", 200, "SSH connections at once")
 	countVar(fs, &c.sshPerIP, "ssh-connections-per-ip", 50, "SSH connections at once from one address")
 	durationVar(fs, &c.sshIdle, "ssh-idle", 10*time.Minute, "after which a silent SSH connection is closed")
+	durationVar(fs, &c.finish, "finish-time", 10*time.Minute, "for deployments under way when another boathook replaces this one (SIGUSR2)")
 	return fs
 }
 

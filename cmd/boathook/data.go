@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,8 +20,9 @@ var errServed = errors.New("another boathook serves")
 type dataLock struct{ file *os.File }
 
 // lockData makes this process the only one that serves the data directory, or puts one there, until the lock is closed. The kernel
-// frees the lock with the process; as a child that was being forked may hold it a moment longer, it is tried for a second.
-func lockData(data string) (*dataLock, error) {
+// frees the lock with the process; as a child that was being forked may hold it a moment longer, it is tried for a second, or with wait until
+// ctx ends.
+func lockData(ctx context.Context, data string, wait bool) (*dataLock, error) {
 	file, err := os.OpenFile(filepath.Join(data, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -33,7 +35,7 @@ func lockData(data string) (*dataLock, error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, errors.Join(err, file.Close())
 		}
-		if tries == 20 {
+		if tries >= 20 && !wait || ctx.Err() != nil {
 			err = fmt.Errorf("%w %s: stop it, or choose another directory with -data", errServed, data)
 			return nil, errors.Join(err, file.Close())
 		}

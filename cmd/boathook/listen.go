@@ -3,22 +3,30 @@ package main
 import (
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// inherited are the listening sockets that systemd holds for this service (sd_listen_fds(3)), by the name that their unit gives
-// them (FileDescriptorName=ssh or http). As systemd keeps them open, a client that comes while boathook restarts waits, and is not refused.
+// doors are the names of the sockets for the world.
+var doors = []string{"ssh", "http"}
+
+// inherited are listening sockets that were open before this process, by the name of the door: those that systemd holds for this
+// service (sd_listen_fds(3)), whose units give them the name by FileDescriptorName, or those of the boathook that this one replaces. As
+// they stay open, a client that comes while boathook restarts waits, and is not refused.
 type inherited map[string][]net.Listener
 
-// inherit takes the sockets from the environment, once; there are none if systemd has passed none.
-func inherit() (inherited, error) {
+// inherit takes the sockets, once; there may be none.
+func (s *server) inherit() (inherited, error) {
+	if s.upgrades.succeeds() {
+		return s.upgrades.held, nil
+	}
 	all, err := activation.ListenersWithNames()
 	if err != nil {
 		return nil, fmt.Errorf("sockets of systemd: %w", err)
 	}
 	for name, listeners := range all {
-		if name != "ssh" && name != "http" || len(listeners) != 1 {
+		if !slices.Contains(doors, name) || len(listeners) != 1 {
 			return nil, fmt.Errorf("systemd passes %d sockets named %q: give one FileDescriptorName=ssh and one FileDescriptorName=http, as 'boathook systemd-unit' prints", len(listeners), name)
 		}
 	}

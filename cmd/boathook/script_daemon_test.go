@@ -21,6 +21,7 @@ func cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	defer logFile.Close()
 	cmd := exec.Command("boathook", append([]string{"serve"}, serveArgs(ts, args)...)...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
+	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH")) // where its successor is looked for
 	ts.Check(cmd.Start())
 	sceneOf(ts).daemon = cmd
 	ts.Defer(func() {

@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"serve": cmdServe, "app": cmdApp, "clean": cmdClean, "same-env": cmdSameEnv, "await": cmdAwait,
 					"push": cmdPush, "kill-push": cmdKillPush, "wait-push": cmdWaitPush, "gitdaemon": cmdGitDaemon, "daemon": cmdDaemon, "end-daemon": cmdEndDaemon,
+					"replace": cmdReplace, "succeed": cmdSucceed, "load": cmdLoad, "end-load": cmdEndLoad,
 					"said": predicate(said), "deployed": predicate(deployed), "container": predicate(hasState),
 				},
 				Condition: func(cond string) (bool, error) { return cond == engine || cond == "root" && os.Geteuid() == 0, nil },
@@ -100,6 +101,7 @@ type scene struct {
 	server *server
 	daemon *exec.Cmd            // nil unless boathook runs in a process of its own
 	pushes map[string]*exec.Cmd // by name, while they run in the background
+	load   *load
 }
 
 type sceneKey struct{}

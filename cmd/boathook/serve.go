@@ -43,8 +43,12 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	ctx, stop := attended(ctx)
 	defer stop()
-	s, err := open(ctx, cfg, log)
-	if err != nil {
+	s := &server{cfg: cfg, log: log}
+	if s.upgrades, err = openUpgrades(log); err != nil {
+		log.Warn("this boathook cannot be replaced while it serves", "err", err)
+	}
+	defer s.upgrades.Close()
+	if err := s.open(ctx); err != nil {
 		fmt.Fprintln(stderr, "boathook:", err)
 		return 1
 	}
@@ -54,7 +58,11 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "boathook:", err)
 		return 1
 	}
-	log.Info("boathook has stopped: the apps go on running, without the router, until it serves again")
+	if s.succeeded {
+		log.Info("boathook has stopped: another one serves")
+	} else {
+		log.Info("boathook has stopped: the apps go on running, without the router, until it serves again")
+	}
 	return 0
 }
 
@@ -69,11 +77,16 @@ type server struct {
 	engine   runner.Engine
 	builder  builder.Builder
 	router   *router.Router
-	disks    []string // directories of the engine that deployments fill
+	web      *router.Server
+	requests time.Duration // how long those under way may take to finish at the end
+	disks    []string      // directories of the engine that deployments fill
 	deployer *deploy.Deployer
 	apps     *apps.Service
+	work     *sessions
 	ssh      *receive.Server
+	upgrades *upgrades
 
+	succeeded                                bool // another boathook has taken over
 	sshListener, httpListener, adminListener net.Listener
 
 	// parts may replace what the deployer works with before it is made: the tests put their faults there. Nil changes nothing.
@@ -95,7 +108,7 @@ func (s *server) open(ctx context.Context) (err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.takeData, s.listen, s.openData, s.openEngine, s.openDeployer, s.openDoors,
+		s.openRouter, s.takeData, s.listen, s.openData, s.openEngine, s.openDeployer, s.openDoors,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -104,14 +117,34 @@ func (s *server) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// takeData makes this boathook the only one of its data directory until everything else is closed: a second one must not touch what
-// the first one runs.
-func (s *server) takeData(context.Context) error {
+// openRouter makes what is closed last: requests under way do not need the data, which the next boathook may have already.
+func (s *server) openRouter(context.Context) error {
+	s.router = router.New(router.Config{Log: s.log})
+	s.web = router.NewServer(s.router)
+	s.requests = 10 * time.Second
+	s.onClose(s.router.Close)
+	s.onClose(func() error {
+		ctx, stop := context.WithTimeout(context.Background(), s.requests)
+		defer stop()
+		return s.web.Shutdown(ctx)
+	})
+	return nil
+}
+
+// takeData makes this boathook the only one of its data directory until all that needs it is closed: a second one must not touch what
+// the first one runs. The one that replaces another waits for it.
+func (s *server) takeData(ctx context.Context) error {
 	const other = "choose a directory with -data in which boathook may write"
 	if err := os.MkdirAll(s.cfg.data, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w: %s", err, other)
 	}
-	lock, err := lockData(s.cfg.data)
+	if s.upgrades.succeeds() {
+		if err := s.upgrades.Ready(); err != nil {
+			return fmt.Errorf("tell the boathook before: %w", err)
+		}
+		s.notifySuccession()
+	}
+	lock, err := lockData(ctx, s.cfg.data, s.upgrades.succeeds())
 	if errors.Is(err, errServed) {
 		return err
 	}
@@ -153,7 +186,7 @@ func (s *server) listen(context.Context) (err error) {
 		return fmt.Errorf("admin socket: %w; choose another data directory with -data", err)
 	}
 	s.onClose(ignoreClosed(s.adminListener.Close))
-	held, err := inherit()
+	held, err := s.inherit()
 	if err != nil {
 		return err
 	}
@@ -165,14 +198,15 @@ func (s *server) listen(context.Context) (err error) {
 		return err
 	}
 	s.onClose(ignoreClosed(s.httpListener.Close))
+	if err := errors.Join(s.upgrades.keep("ssh", s.sshListener), s.upgrades.keep("http", s.httpListener)); err != nil {
+		return fmt.Errorf("sockets for the next boathook: %w", err)
+	}
 	s.appsURL, err = s.cfg.apps(s.httpListener.Addr())
 	return err
 }
 
 // openDeployer makes the deployer and lets it recover what an earlier boathook left.
 func (s *server) openDeployer(ctx context.Context) error {
-	s.router = router.New(router.Config{Log: s.log})
-	s.onClose(s.router.Close)
 	parts := deploy.Config{
 		Store: s.store, Builder: s.builder, Engine: s.engine, Router: s.router, Refs: s.repos,
 		AppsURL: s.appsURL, Region: s.cfg.region, Disks: append([]string{s.cfg.data}, s.disks...), Limits: s.cfg.deploy, Log: s.log,
@@ -190,10 +224,10 @@ func (s *server) openDoors(context.Context) (err error) {
 	s.apps = apps.New(apps.Config{
 		Store: s.store, Runtime: s.deployer, Repositories: s.repos, Log: s.log,
 	})
-	work := &sessions{store: s.store, log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands(), remote: s.remote()}
+	s.work = &sessions{store: s.store, log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands(), remote: s.remote()}
 	s.ssh, err = receive.New(receive.Config{
 		HostKeyDir: filepath.Join(s.cfg.data, "host-keys"), Keys: keys{s.store}, Log: s.log, Version: version(),
-		Sessions: work, Refused: work.loginRefused,
+		Sessions: s.work, Refused: s.work.loginRefused,
 		MaxConnections: s.cfg.sshConnections, MaxConnectionsPerIP: s.cfg.sshPerIP, Idle: s.cfg.sshIdle,
 	})
 	return err
@@ -205,12 +239,11 @@ func (s *server) remote() string {
 	return fmt.Sprintf("ssh://git@%s/", net.JoinHostPort(s.appsURL.Hostname(), strconv.Itoa(port)))
 }
 
-// run serves until ctx ends or a listener fails, then closes everything: deployments under way are aborted, retirements
-// finished, apps go on running.
+// run serves until ctx ends, a listener fails or another boathook has come to replace this one, then closes everything: deployments under
+// way are aborted, retirements finished, requests answered, and apps go on running.
 func (s *server) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	web := router.NewServer(s.router)
 	var serving sync.WaitGroup
 	start := func(what string, serve func() error) {
 		serving.Go(func() {
@@ -221,14 +254,25 @@ func (s *server) run(ctx context.Context) error {
 	}
 	start("ssh", func() error { return s.ssh.Serve(ctx, s.sshListener) })
 	start("admin socket", func() error { return s.ssh.ServeAdmin(ctx, s.adminListener) })
-	start("http", func() error { return web.Serve(s.httpListener) })
+	start("http", func() error { return s.web.Serve(s.httpListener) })
+	if err := s.upgrades.ready(); err != nil {
+		cancel(err)
+	}
 
-	<-ctx.Done()
-	s.log.Info("boathook stops: deployments under way are aborted, old versions finish their requests")
+	select {
+	case <-ctx.Done():
+		s.log.Info("boathook stops: deployments under way are aborted, old versions finish their requests")
+	case <-s.upgrades.replaced():
+		err := ignoreClosed(s.sshListener.Close)()
+		s.finish(ctx)
+		s.requests, s.succeeded = s.cfg.deploy.Drain, true
+		cancel(err)
+	}
+	err := ignoreClosed(s.httpListener.Close)()
+	s.deployer.Interrupt()
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
-	s.deployer.Interrupt()
-	err := errors.Join(s.ssh.Shutdown(grace), web.Shutdown(grace))
+	err = errors.Join(err, s.ssh.Shutdown(grace))
 	serving.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)

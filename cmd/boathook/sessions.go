@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 
 	"boathook/receive"
 	"boathook/receive/apps"
@@ -43,6 +44,8 @@ type sessions struct {
 	deployer *deploy.Deployer
 	commands command.Table
 	remote   string // what comes before "APP.git" in the URL of a git remote
+
+	pushes atomic.Int64 // under way, from the first byte
 }
 
 // caller is who asks in this session, whose key is in use now.
@@ -57,6 +60,8 @@ func (d *sessions) caller(ctx context.Context, who receive.Identity, s receive.S
 
 // ReceivePack implements receive.Sessions: git push.
 func (d *sessions) ReceivePack(ctx context.Context, who receive.Identity, app string, s receive.Session) int {
+	d.pushes.Add(1)
+	defer d.pushes.Add(-1)
 	caller := d.caller(ctx, who, s)
 	if err := d.apps.MayDeploy(ctx, caller, app); err != nil {
 		return refuse(s, err)

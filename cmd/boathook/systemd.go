@@ -15,7 +15,7 @@ import (
 )
 
 // unitFiles are the files of `boathook systemd-unit`; each begins with its name. The sockets are systemd's, so that a restart of the
-// service refuses nobody. KillMode=process leaves the processes of the local engine alone: apps outlive boathook.
+// service refuses nobody; a reload has it replace itself by the program file as it is then. KillMode=process leaves the processes of the local engine alone: apps outlive boathook.
 const unitFiles = `# /etc/systemd/system/boathook.service
 [Unit]
 Description=boathook: git push scalingo master, on this machine
@@ -25,7 +25,9 @@ Requires=boathook-ssh.socket boathook-http.socket
 
 [Service]
 Type=notify
+NotifyAccess=all
 ExecStart={{.Program}} serve{{range .Args}} {{.}}{{end}}
+ExecReload=/bin/kill -USR2 $MAINPID
 Restart=always
 RestartSec=2
 KillMode=process
@@ -94,6 +96,13 @@ func unitAddress(address string) string {
 		return port
 	}
 	return address
+}
+
+// notifySuccession tells systemd that this process is the service now, and not the one that has started it: before that one ends.
+func (s *server) notifySuccession() {
+	if _, err := daemon.SdNotify(false, fmt.Sprintf("MAINPID=%d", os.Getpid())); err != nil {
+		s.log.Warn("systemd not told", "err", err)
+	}
 }
 
 // notifyReady tells systemd, if it started this process, that the doors are open (sd_notify(3)).

@@ -85,6 +85,7 @@ type Deployer struct {
 	queue      *queue
 	claims     *claims
 	inHand     inHand
+	underway   inHand // those of inHand that are deployments, not retirements
 	routes     *routes
 	reconciler *reconciler
 
@@ -107,6 +108,9 @@ func New(cfg Config) *Deployer {
 
 // Interrupt aborts the detached deployments; the others end with their pushes. No retirement is cut short.
 func (d *Deployer) Interrupt() { d.cancel() }
+
+// Busy tells whether a deployment is under way or waits for its turn.
+func (d *Deployer) Busy() bool { return !d.underway.empty() }
 
 // Close ends following the engine and waits for the retirements under way; it does not stop any app.
 // Deployments must have ended before.
@@ -146,6 +150,7 @@ func (d *Deployer) Deploy(ctx context.Context, req Request) error {
 	}
 	defer r.console.Close()
 	defer d.inHand.take(r.id)()
+	defer d.underway.take(r.id)()
 	err = r.deploy(ctx)
 	if err != nil {
 		err = r.fail(ctx, err)
