@@ -97,7 +97,8 @@ func (f *front) do(req *http.Request) answer {
 	f.t.Helper()
 	transport := &http.Transport{DisableCompression: true}
 	defer transport.CloseIdleConnections()
-	got, err := send(&http.Client{Transport: transport}, req)
+	asIs := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	got, err := send(&http.Client{Transport: transport, CheckRedirect: asIs}, req)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -2,8 +2,11 @@ package router
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +16,7 @@ import (
 type target struct {
 	Target
 	app       string
+	id        string // in the sticky cookie: the same for the container of this name in the next version
 	transport *http.Transport
 
 	waiting  atomic.Int64 // requests without an answer yet, the queue
@@ -34,7 +38,7 @@ type target struct {
 const idleUpstream = 4 * time.Second
 
 func (r *Router) newTarget(app string, to Target) *target {
-	t := &target{Target: to, app: app, idle: make(chan struct{})}
+	t := &target{Target: to, app: app, id: targetID(app, to.Name), idle: make(chan struct{})}
 	t.severed, t.sever = context.WithCancel(context.Background())
 	t.transport = &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -51,6 +55,17 @@ func (r *Router) newTarget(app string, to Target) *target {
 		MaxResponseHeaderBytes: 256 << 10,
 	}
 	return t
+}
+
+// targetID does not tell visitors how containers are called.
+func targetID(app, name string) string {
+	sum := sha256.Sum256([]byte(app + "/" + name))
+	return hex.EncodeToString(sum[:8])
+}
+
+// usable tells whether the target may have a turn.
+func (t *target) usable(skip []*target) bool {
+	return !t.quarantined.Load() && !slices.Contains(skip, t)
 }
 
 // dialError tells that no connection was made: nothing of the request has reached the container.
