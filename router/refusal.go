@@ -48,9 +48,20 @@ var (
 		text: "The headers of the request are too large. Deleting this site's cookies may help."}
 	errConnect = &refusal{status: http.StatusMethodNotAllowed, reason: "method not allowed",
 		text: "CONNECT is not a method for applications."}
+	errUnknownVersion = &refusal{status: http.StatusHTTPVersionNotSupported, reason: "unknown version of HTTP",
+		text: "This version of HTTP is not spoken here."}
+	errUnknownCoding = &refusal{status: http.StatusNotImplemented, reason: "unknown transfer coding",
+		text: "The body of the request is in a transfer coding other than chunked."}
+	errExpectation = &refusal{status: http.StatusExpectationFailed, reason: "unknown expectation",
+		text: "The request expects something else than 100-continue."}
 	errMoved = &refusal{status: http.StatusMovedPermanently, reason: "moved",
 		text: "This page is somewhere else."}
 )
+
+// malformed refuses a request that is not certain to mean the same to everybody who reads it.
+func malformed(why error) *refusal {
+	return &refusal{status: http.StatusBadRequest, reason: "malformed request", text: "The request is not well-formed: " + why.Error() + "."}
+}
 
 // write answers with the refusal. The id is what a person can quote to the app's owner.
 func (e *refusal) write(w http.ResponseWriter, id string) {
@@ -90,7 +101,8 @@ func (e *refusal) body(id string) string {
 // one begins is not certain.
 func (e *refusal) final() bool {
 	switch e.status {
-	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout, http.StatusBadRequest:
+	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge,
+		http.StatusNotImplemented, http.StatusExpectationFailed, http.StatusHTTPVersionNotSupported, http.StatusMethodNotAllowed:
 		return true
 	}
 	return false

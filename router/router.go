@@ -79,6 +79,7 @@ type Router struct {
 	cfg      Config
 	table    atomic.Pointer[table]
 	buffers  buffers
+	calendar calendar
 	proxyLog *log.Logger
 
 	stop   context.CancelFunc
@@ -141,6 +142,7 @@ func (r *Router) Close() error {
 	for _, live := range r.table.Load().apps {
 		for _, t := range live.targets {
 			t.transport.CloseIdleConnections()
+			t.pool.close()
 		}
 	}
 	r.mu.Unlock()
