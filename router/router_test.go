@@ -18,7 +18,7 @@ import (
 // front is a Router behind its real server.
 type front struct {
 	*router.Router
-	t    *testing.T
+	t    testing.TB
 	addr string
 }
 
@@ -36,7 +36,7 @@ func onBothPaths(t *testing.T, test func(t *testing.T, on path)) {
 	t.Run("net-http", func(t *testing.T) { test(t, netHTTP) })
 }
 
-func newFront(t *testing.T, on path, cfg router.Config) *front {
+func newFront(t testing.TB, on path, cfg router.Config) *front {
 	t.Helper()
 	r := router.New(cfg)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
