@@ -114,10 +114,8 @@ func (p *passage) passFinal() {
 	if err != nil {
 		p.keep = false
 		p.breakAway(err)
-	} else if !p.keep {
-		p.giveBack()
-		p.linger()
 	}
+	p.lingers = err == nil && !p.keep && (p.in.len() > 0 || p.upload != nil)
 }
 
 // settle gives the container's connection back after a whole answer, or closes it if the next answer on it could not be trusted.
@@ -129,6 +127,7 @@ func (p *passage) settle() error {
 		p.giveUp()
 		return nil
 	}
+	p.stopUpload()
 	u := p.up
 	p.up = nil
 	p.peer.Store(nil)

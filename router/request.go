@@ -16,7 +16,8 @@ type request struct {
 	close    bool   // the client wants no further answer on this connection, or can not have one
 	expects  bool   // it waits for "100 Continue"
 	trailers bool   // it takes trailers: TE
-	upgrade  []byte // the protocols that it wants to change to; nil if none
+	upgrade  []byte // the protocol that it wants to change to; nil if none
+	upgrades bool   // Connection says so
 	named    bool   // Connection names fields that end here, see dropped
 	id       []byte // X-Request-ID; nil if there is none that is fit
 }
@@ -77,10 +78,10 @@ func (q *request) read() *refusal {
 		return malformed(errCoding)
 	}
 	if q.minor == 0 {
-		q.expects, q.upgrade = false, nil
+		q.expects = false
 	}
-	if q.body() {
-		q.upgrade = nil // the protocol would have to change in the middle of the body
+	if q.minor == 0 || q.body() || !q.upgrades || hasToken(q.upgrade, "h2c") {
+		q.upgrade = nil // a field that may be ignored: RFC 9110, 7.8
 	}
 	return q.readTarget()
 }
@@ -210,6 +211,7 @@ func (q *request) readConnection(value []byte) *refusal {
 			case hostKind, lengthKind, codingKind, disguisedKind:
 				return malformed(errNamed)
 			case upgradeKind:
+				q.upgrades = true
 			default:
 				q.named = true
 			}
