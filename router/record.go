@@ -37,6 +37,7 @@ func (e *entry) log(to *slog.Logger) {
 }
 
 func (x *exchange) record() {
+	x.router.metrics.observe(x.lease.live, x.out.status, x.start)
 	if access := x.router.cfg.AccessLog; access != nil {
 		e := entry{
 			remote: remoteIP(x.in.RemoteAddr), host: x.in.Host, method: x.in.Method, path: x.in.URL.Path, id: x.id,
@@ -47,6 +48,7 @@ func (x *exchange) record() {
 }
 
 func (p *passage) record() {
+	p.router.metrics.observe(p.lease.live, p.status, p.start)
 	if access := p.router.cfg.AccessLog; access != nil {
 		e := entry{
 			remote: p.remote, host: string(p.req.host), method: p.req.method, path: p.req.path(), id: string(p.req.id),

@@ -78,6 +78,7 @@ func (r Route) clone() Route {
 type Router struct {
 	cfg      Config
 	table    atomic.Pointer[table]
+	metrics  *metrics
 	buffers  buffers
 	calendar calendar
 	proxyLog *log.Logger
@@ -93,7 +94,7 @@ var _ http.Handler = (*Router)(nil)
 
 // New returns a Router without routes. Close it after use.
 func New(cfg Config) *Router {
-	r := &Router{cfg: cfg.withDefaults()}
+	r := &Router{cfg: cfg.withDefaults(), metrics: newMetrics()}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.proxyLog = slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug)
 	r.table.Store(&table{})
@@ -122,6 +123,7 @@ func (r *Router) Remove(app string) *Drain {
 	defer r.mu.Unlock()
 	old := r.table.Load()
 	r.table.Store(old.without(app))
+	r.metrics.forget(app)
 	return retire(old.apps[app], nil)
 }
 

@@ -18,11 +18,12 @@ type live struct {
 	route   Route
 	targets []*target
 	turn    atomic.Uint64 // round robin
+	figures *figures
 }
 
 // makeLive prepares a route, taking over the targets of old that stay the same.
 func (r *Router) makeLive(route Route, old *live) *live {
-	next := &live{route: route}
+	next := &live{route: route, figures: r.metrics.next(route, old)}
 	for _, want := range route.Targets {
 		i := -1
 		if old != nil && old.route.Release == route.Release {

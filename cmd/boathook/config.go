@@ -21,6 +21,8 @@ type config struct {
 	data     string
 	sshAddr  string
 	httpAddr string
+
+	metricsAddr string
 	appsURL  string
 	region   string
 	engine   string
@@ -57,6 +59,7 @@ func (c *config) flags() *flag.FlagSet {
 	fs.StringVar(&c.data, "data", defaultData(), "data `directory`: database, repositories, keys, admin socket")
 	addressVar(fs, &c.sshAddr, "ssh-addr", "0.0.0.0:2222", "`address` of the SSH git server")
 	addressVar(fs, &c.httpAddr, "http-addr", "0.0.0.0:8080", "`address` of the HTTP router")
+	addressVar(fs, &c.metricsAddr, "metrics-addr", "", "`address` of GET /metrics for Prometheus, e.g. 127.0.0.1:9100 (default none)")
 	fs.Var((*link)(&c.appsURL), "apps-url", "`URL` under which apps are reached, NAME put before its host (default http://localhost:PORT of -http-addr)")
 	fs.StringVar(&c.region, "region", "local", "`name` in $REGION_NAME")
 	choiceVar(fs, &c.engine, "engine", "auto docker local", "`kind` of engine: docker, local, or auto, which is docker if an engine answers and else local")

@@ -9,7 +9,7 @@ import (
 )
 
 // doors are the names of the sockets for the world.
-var doors = []string{"ssh", "http"}
+var doors = []string{"ssh", "http", "metrics"}
 
 // inherited are listening sockets that were open before this process, by the name of the door: those that systemd holds for this
 // service (sd_listen_fds(3)), whose units give them the name by FileDescriptorName, or those of the boathook that this one replaces. As

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -89,6 +90,9 @@ type server struct {
 	succeeded                                bool // another boathook has taken over
 	sshListener, httpListener, adminListener net.Listener
 
+	metrics         *http.Server
+	metricsListener net.Listener // nil if nobody asked for it
+
 	// parts may replace what the deployer works with before it is made: the tests put their faults there. Nil changes nothing.
 	parts func(*deploy.Config)
 
@@ -108,7 +112,7 @@ func (s *server) open(ctx context.Context) (err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.openRouter, s.takeData, s.listen, s.openData, s.openEngine, s.openDeployer, s.openDoors,
+		s.openRouter, s.takeData, s.listen, s.openData, s.openEngine, s.openDeployer, s.openDoors, s.openMetrics,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -198,11 +202,30 @@ func (s *server) listen(context.Context) (err error) {
 		return err
 	}
 	s.onClose(ignoreClosed(s.httpListener.Close))
-	if err := errors.Join(s.upgrades.keep("ssh", s.sshListener), s.upgrades.keep("http", s.httpListener)); err != nil {
+	if s.cfg.metricsAddr != "" {
+		if s.metricsListener, err = held.listen("metrics", s.cfg.metricsAddr); err != nil {
+			return err
+		}
+		s.onClose(ignoreClosed(s.metricsListener.Close))
+	}
+	if err := s.keepDoors(); err != nil {
 		return fmt.Errorf("sockets for the next boathook: %w", err)
 	}
 	s.appsURL, err = s.cfg.apps(s.httpListener.Addr())
 	return err
+}
+
+// keepDoors has the next boathook get the listeners.
+func (s *server) keepDoors() error {
+	for name, l := range map[string]net.Listener{"ssh": s.sshListener, "http": s.httpListener, "metrics": s.metricsListener} {
+		if l == nil {
+			continue
+		}
+		if err := s.upgrades.keep(name, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openDeployer makes the deployer and lets it recover what an earlier boathook left.
@@ -255,6 +278,7 @@ func (s *server) run(ctx context.Context) error {
 	start("ssh", func() error { return s.ssh.Serve(ctx, s.sshListener) })
 	start("admin socket", func() error { return s.ssh.ServeAdmin(ctx, s.adminListener) })
 	start("http", func() error { return s.web.Serve(s.httpListener) })
+	start("metrics", s.serveMetrics)
 	if err := s.upgrades.ready(); err != nil {
 		cancel(err)
 	}
@@ -268,7 +292,7 @@ func (s *server) run(ctx context.Context) error {
 		s.requests, s.succeeded = s.cfg.deploy.Drain, true
 		cancel(err)
 	}
-	err := ignoreClosed(s.httpListener.Close)()
+	err := errors.Join(ignoreClosed(s.httpListener.Close)(), s.metrics.Close())
 	s.deployer.Interrupt()
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
