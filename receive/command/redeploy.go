@@ -10,8 +10,7 @@ import (
 func redeploy() Command {
 	return Command{
 		Name: "redeploy", Usage: "APP [ID] [--no-hook | --hook-only]",
-		Summary: "deploy a release again without a build, with the variables as they are now; the live one without ID. --no-hook leaves the hooks out, " +
-			"--hook-only does nothing but run the live release's postdeploy command, which is no deployment",
+		Summary: "deploy a release again without a build, with the variables as they are now; the live one without ID. --hook-only: only run the live one's postdeploy",
 		Run: func(ctx context.Context, c *Call) error {
 			f := c.flags()
 			hookOnly := f.Bool("hook-only", false, "")
