@@ -52,9 +52,8 @@ func (r *deployment) runHook(ctx context.Context, name string) error {
 	return r.hookResult(limited, name, exit, err)
 }
 
-// newURL is the variable that a postdeploy hook has and no other container: where the first web container of the version answers
-// that the hook is the gate of, "http://HOST:PORT". Only the app's own containers can connect to it. Without a web container it is
-// not set.
+// newURL is the variable that a postdeploy hook has and no other container: "http://HOST:PORT" of the first web container of the version
+// that it lets live, to which nothing is routed yet. Without a web container it is not set.
 const newURL = "BOATHOOK_NEW_URL"
 
 // hookVariables are the app's, with newURL for postdeploy.
