@@ -123,6 +123,24 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+// TestDryRunOfTheLiveImage: a build that comes out as what is live already leaves that where it is.
+func TestDryRunOfTheLiveImage(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		s.builder.ref = "image-1"
+		s.options.DryRun = true
+		_, err := s.deploy(t.Context(), map[string]string{"web": "listen"})
+		if !errors.Is(err, errDryRun) {
+			t.Errorf("ended with %v", err)
+		}
+		if diff := cmp.Diff([]string{"build 2", "start web-1", "remove 2 after 0s"}, s.take()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if releases, err := s.store.Releases(t.Context(), "my-app"); err != nil || len(releases) != 1 {
+			t.Errorf("releases: %v, %v", releases, err)
+		}
+	})
+}
+
 // TestDetach: who goes away from a detached deployment does not end it.
 func TestDetach(t *testing.T) {
 	onStage(t, Limits{}, func(t *testing.T, s *stage) {

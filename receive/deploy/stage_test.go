@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,8 +128,9 @@ func (s *stage) deploy(ctx context.Context, types map[string]string) (string, er
 type mason struct {
 	builder.Builder
 	*stage
-	mu    sync.Mutex // guards types
+	mu    sync.Mutex // guards what follows
 	types map[string]string
+	ref   string // of every image; "" gives each its own
 }
 
 // Build fails if there is a type "fail", and never ends if there is one "hang".
@@ -138,7 +140,7 @@ func (m *mason) Build(ctx context.Context, req builder.Request) (builder.Image, 
 		m.event("without cache")
 	}
 	m.mu.Lock()
-	types := m.types
+	types, ref := m.types, cmp.Or(m.ref, "image-"+req.Deployment)
 	m.mu.Unlock()
 	if why, broken := types["fail"]; broken {
 		return builder.Image{}, &builder.Failure{Summary: why}
@@ -147,7 +149,7 @@ func (m *mason) Build(ctx context.Context, req builder.Request) (builder.Image, 
 		<-ctx.Done()
 		return builder.Image{}, ctx.Err()
 	}
-	return builder.Image{Ref: "image-" + req.Deployment, Types: types, Launcher: []string{"sh", "-c"}}, nil
+	return builder.Image{Ref: ref, Types: types, Launcher: []string{"sh", "-c"}}, nil
 }
 
 func (m *mason) Remove(_ context.Context, ref string) error {
