@@ -123,10 +123,9 @@ func (s *Stacks) present(ctx context.Context, _ io.Writer) (string, error) {
 	return s.made(ctx, "debian:"+debianRecipe)
 }
 
-// made finds the newest image of a kind that was made here and has a name: of two that were made at once, one has lost it to the other.
+// made finds the newest image of a kind that was made here.
 func (s *Stacks) made(ctx context.Context, kind string) (string, error) {
-	named := filters.NewArgs(filters.Arg("label", stackLabel+"="+s.namespace()+"/"+kind), filters.Arg("dangling", "false"))
-	list, err := s.Docker.ImageList(ctx, image.ListOptions{Filters: named})
+	list, err := s.Docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", stackLabel+"="+s.namespace()+"/"+kind))})
 	if err != nil {
 		return "", fmt.Errorf("list stack images: %w", err)
 	}

@@ -73,36 +73,6 @@ func TestEnsureTiny(t *testing.T) {
 	}
 }
 
-// TestEnsureTinyTwice: of two images that were made at once, by two boathooks, the newer one has lost its name to the older.
-func TestEnsureTinyTwice(t *testing.T) {
-	s, forget := ownStacks(t)
-	ref, err := s.makeTiny(t.Context(), hostPrograms)
-	if err != nil {
-		t.Skipf("not possible on this machine: %v", err)
-	}
-	forget(ref)
-	older := idOf(t, s, ref)
-	if _, err := s.makeTiny(t.Context(), hostPrograms); err != nil {
-		t.Fatal(err)
-	}
-	forget(idOf(t, s, ref))
-	if err := s.Docker.ImageTag(t.Context(), older, ref); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := s.EnsureTiny(t.Context(), io.Discard); err != nil || got != ref {
-		t.Errorf("EnsureTiny = %q, %v; want %q", got, err, ref)
-	}
-}
-
-func idOf(t *testing.T, s *Stacks, ref string) string {
-	t.Helper()
-	info, err := s.Docker.ImageInspect(t.Context(), ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.ID
-}
-
 // TestEnsureBootstraps goes the whole chain, down to packages from a Debian mirror, of which it takes fewer than a real image has.
 func TestEnsureBootstraps(t *testing.T) {
 	if _, err := exec.LookPath("mmdebstrap"); err != nil {
