@@ -215,6 +215,9 @@ echo -n x >> $2/count; echo "cache $(cat $2/count)"; echo built > $1/product; ec
 		if err != nil || !strings.Contains(again.String(), "cache x\n") {
 			t.Errorf("%v\n%s", err, again.String())
 		}
+		if _, out = s.mustBuild(t, r, env); !strings.Contains(out, "cache xx\n") {
+			t.Errorf("the cache was not replaced\n%s", out)
+		}
 		if err := s.Remove(t.Context(), img.Ref); err != nil {
 			t.Error(err)
 		}

@@ -202,9 +202,11 @@ func (r *packBuild) fetchCache(ctx context.Context) error {
 		return fmt.Errorf("build cache: %w", err)
 	}
 	switch answer := strings.TrimSpace(found.String()); {
+	case r.req.NoCache:
+		say(r.req.Out, "Leaving the deployment cache out")
 	case answer == "found":
 		say(r.req.Out, "Fetching deployment cache")
-	case answer == "emptied" && !r.req.NoCache:
+	case answer == "emptied":
 		say(r.req.Out, " !     The deployment cache had more than %s and was emptied", units.BytesSize(float64(r.cfg.Limits.CacheSize)))
 	}
 	return nil

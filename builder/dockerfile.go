@@ -88,6 +88,9 @@ func (d *dockerfileBuild) processTypes(ctx context.Context) (map[string]string, 
 // image builds with BuildKit where the engine offers it, else with the classic builder, and returns the image's id.
 func (d *dockerfileBuild) image(ctx context.Context) (string, error) {
 	say(d.req.Out, "-----> Building the Dockerfile")
+	if d.req.NoCache {
+		say(d.req.Out, "Leaving the build cache out")
+	}
 	if !buildKitNetwork(d.cfg.Network) {
 		return d.classic(ctx)
 	}

@@ -91,7 +91,7 @@ type Instance struct {
 	ID       string // the engine's own name for it, opaque, unique for ever
 	Number   int    // the 1 in web-1
 	Phase    Phase
-	Addr     string // host:port to dial from this process; "" without a port or while not running
+	Addr     string // host:port to dial from this process and from the app's other containers; "" without a port or while not running
 	Image    string
 	ExitCode int // valid if Phase is Exited or Restarting; -1 if not known
 	// OOMKilled tells that the memory limit ended it.

@@ -78,7 +78,7 @@ func newWalk(t *testing.T, engine, app string) *walk {
 		t.Fatal(err)
 	}
 	w.write("bin/app", string(program))
-	w.write("Procfile", "web: bin/app web\nworker: bin/app worker\npostdeploy: echo migrating; touch migrated\n")
+	w.write("Procfile", "web: bin/app web\nworker: bin/app worker\nrelease: echo expanding; touch expanded\npostdeploy: echo migrating; touch migrated\n")
 	w.git("init", "-q", "-b", "master")
 	w.nextVersion()
 

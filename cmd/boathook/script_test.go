@@ -222,7 +222,8 @@ func cmdApp(ts *testscript.TestScript, neg bool, args []string) {
 
 var envSum = regexp.MustCompile(`SUM (\w+) ([0-9a-f]{64})`)
 
-// cmdSameEnv compares two listings of environments variable by variable, those aside that follow from which container it is: same-env A B.
+// cmdSameEnv compares two listings of environments variable by variable, those aside that follow from which container it is, and
+// those named, which B has and A has not: same-env A B [NAME...].
 func cmdSameEnv(ts *testscript.TestScript, neg bool, args []string) {
 	own := []string{"CONTAINER", "HOSTNAME"}
 	if ts.Getenv("ENGINE") == "local" { // every process has a port and a directory of its own
@@ -240,6 +241,12 @@ func cmdSameEnv(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			envs[i][name] = ""
 		}
+	}
+	for _, name := range args[2:] {
+		if _, set := envs[1][name]; !set {
+			ts.Fatalf("%s has no %s", args[1], name)
+		}
+		delete(envs[1], name)
 	}
 	if diff := cmp.Diff(envs[0], envs[1]); diff != "" {
 		ts.Fatalf("the environments differ:\n%s", diff)

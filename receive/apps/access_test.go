@@ -83,10 +83,10 @@ var operations = []struct {
 		return s.Restart(ctx, c, app, nil)
 	}},
 	{"redeploy", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
-		return s.Redeploy(ctx, c, app, 0, false, io.Discard)
+		return s.Redeploy(ctx, c, Redeployment{App: app, Out: io.Discard})
 	}},
 	{"rollback", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
-		return s.Rollback(ctx, c, app, 1, false, io.Discard)
+		return s.Rollback(ctx, c, Redeployment{App: app, From: 1, Out: io.Discard})
 	}},
 	{"scale", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
 		_, err := s.Scale(ctx, c, app, []Change{{Type: "web", Amount: 2}})

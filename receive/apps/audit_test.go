@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -100,6 +101,12 @@ func TestEveryChangeIsAudited(t *testing.T) {
 			return err
 		}},
 		{colin, "my-app", "restart web", func(c Caller) error { return w.Restart(ctx, c, "my-app", []string{"web"}) }},
+		{colin, "my-app", "redeploy --hook-only", func(c Caller) error {
+			return w.Redeploy(ctx, c, Redeployment{App: "my-app", HookOnly: true, Out: io.Discard})
+		}},
+		{colin, "my-app", "rollback 1 --no-hook", func(c Caller) error {
+			return w.Rollback(ctx, c, Redeployment{App: "my-app", From: 1, NoHook: true, Out: io.Discard})
+		}},
 		{olga, "my-app", "collaborators-add steve --limited", func(c Caller) error { return w.AddCollaborator(ctx, c, "my-app", "steve", LimitedCollaborator) }},
 		{olga, "my-app", "collaborators-remove steve", func(c Caller) error { return w.RemoveCollaborator(ctx, c, "my-app", "steve") }},
 		{colin, "my-app", "push master c0ffee00", func(c Caller) error { return w.Pushed(ctx, c, "my-app", "refs/heads/master", "c0ffee00c0ffee00", nil) }},

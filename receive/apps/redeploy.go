@@ -10,16 +10,31 @@ import (
 
 // Redeployment is a release that goes live once more.
 type Redeployment struct {
-	App    string
-	From   int64 // the deployment that made the release
-	User   string
-	NoHook bool
-	Out    io.Writer // what a push would show
+	App      string
+	From     int64     // the deployment that made the release; 0 leaves the choice to the operation
+	NoHook   bool      // leaves the hooks out
+	HookOnly bool      // runs the postdeploy hook of the live release and nothing else
+	Out      io.Writer // what a push would show
+	User     string    // who asks, filled in by the operation
 }
 
-// Redeploy deploys a release again without a build: that of a deployment, or with id 0 the live one.
-func (s *Service) Redeploy(ctx context.Context, c Caller, app string, id int64, noHook bool, out io.Writer) error {
-	return s.redeploy(ctx, c, "redeploy", id, Redeployment{App: app, NoHook: noHook, Out: out}, func(app state.App, all []state.Deployment) (int64, error) {
+// action is the redeployment as the audit shows it: "redeploy 7 --no-hook".
+func (r Redeployment) action(verb string) string {
+	if r.From != 0 {
+		verb += fmt.Sprint(" ", r.From)
+	}
+	if r.NoHook {
+		verb += " --no-hook"
+	}
+	if r.HookOnly {
+		verb += " --hook-only"
+	}
+	return verb
+}
+
+// Redeploy deploys a release again without a build: that of r.From, or the live one.
+func (s *Service) Redeploy(ctx context.Context, c Caller, r Redeployment) error {
+	return s.redeploy(ctx, c, "redeploy", r, func(app state.App, all []state.Deployment) (int64, error) {
 		if app.Live == 0 {
 			return 0, fmt.Errorf("%s has no release yet: 'git push scalingo master' makes the first", app.Name)
 		}
@@ -27,9 +42,9 @@ func (s *Service) Redeploy(ctx context.Context, c Caller, app string, id int64, 
 	})
 }
 
-// Rollback deploys an earlier release: that of a deployment, or with id 0 the one that was live before.
-func (s *Service) Rollback(ctx context.Context, c Caller, app string, id int64, noHook bool, out io.Writer) error {
-	return s.redeploy(ctx, c, "rollback", id, Redeployment{App: app, NoHook: noHook, Out: out}, func(app state.App, all []state.Deployment) (int64, error) {
+// Rollback deploys an earlier release: that of r.From, or the one that was live before.
+func (s *Service) Rollback(ctx context.Context, c Caller, r Redeployment) error {
+	return s.redeploy(ctx, c, "rollback", r, func(app state.App, all []state.Deployment) (int64, error) {
 		for _, d := range all {
 			if d.Status == state.Success && d.ID < app.Live {
 				return d.ID, nil
@@ -39,31 +54,30 @@ func (s *Service) Rollback(ctx context.Context, c Caller, app string, id int64, 
 	})
 }
 
-// redeploy finds the deployment with id, or the one that choose picks from all, newest first, for id 0.
-func (s *Service) redeploy(ctx context.Context, c Caller, action string, id int64, r Redeployment, choose func(state.App, []state.Deployment) (int64, error)) error {
+// redeploy has r done. Without r.From choose picks a deployment from all, newest first.
+func (s *Service) redeploy(ctx context.Context, c Caller, verb string, r Redeployment, choose func(state.App, []state.Deployment) (int64, error)) error {
 	r.User = c.User
 	if c.Operator {
 		r.User = "operator"
 	}
-	if id != 0 {
-		action += fmt.Sprint(" ", id)
-	}
-	return s.change(ctx, c, r.App, action, member, func(app state.App) error {
+	return s.change(ctx, c, r.App, r.action(verb), member, func(app state.App) error {
 		all, err := s.cfg.Store.Deployments(ctx, r.App, 0)
 		if err != nil {
 			return err
 		}
-		if id == 0 {
-			if id, err = choose(app, all); err != nil {
+		if r.From == 0 {
+			if r.From, err = choose(app, all); err != nil {
 				return err
 			}
 		}
+		if r.HookOnly && r.From != app.Live {
+			return invalidf("the hook alone is run for the live release only, and %d is not: leave the ID out", r.From)
+		}
 		for _, d := range all {
-			if d.ID == id && d.Status == state.Success {
-				r.From = id
+			if d.ID == r.From && d.Status == state.Success {
 				return s.cfg.Runtime.Redeploy(ctx, r)
 			}
 		}
-		return invalidf("%s has no successful deployment %d: 'deployments %s' lists them", r.App, id, r.App)
+		return invalidf("%s has no successful deployment %d: 'deployments %s' lists them", r.App, r.From, r.App)
 	})
 }

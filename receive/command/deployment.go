@@ -56,7 +56,7 @@ func detailOf(d state.Deployment) detail {
 }
 
 // phaseOrder is the order in which a deployment runs through its phases.
-var phaseOrder = []string{"queue", "build", "ship", "start", "wait", "postdeploy", "switch"}
+var phaseOrder = []string{"queue", "build", "ship", "release", "start", "wait", "postdeploy", "switch"}
 
 // phase is a line of the second table.
 type phase struct {

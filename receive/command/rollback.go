@@ -3,7 +3,15 @@ package command
 import "context"
 
 func rollback() Command {
-	return Command{Name: "rollback", Usage: "APP [ID] [--no-hook]", Summary: "deploy an earlier release, the one before the live one without ID: start, wait, postdeploy, switch", Run: func(ctx context.Context, c *Call) error {
-		return c.again(ctx, c.Service.Rollback)
-	}}
+	return Command{
+		Name: "rollback", Usage: "APP [ID] [--no-hook]",
+		Summary: "deploy an earlier release, the one before the live one without ID: release, start, wait, postdeploy, switch",
+		Run: func(ctx context.Context, c *Call) error {
+			again, err := c.again(c.flags())
+			if err != nil {
+				return err
+			}
+			return c.Service.Rollback(ctx, c.Caller, again)
+		},
+	}
 }

@@ -46,7 +46,7 @@ func (r *fakeRuntime) Statuses(_ context.Context, all []state.App) (map[string]s
 }
 
 func (r *fakeRuntime) Redeploy(_ context.Context, again apps.Redeployment) error {
-	_, err := fmt.Fprintf(again.Out, "%d by %s, hook left out %v\n", again.From, again.User, again.NoHook)
+	_, err := fmt.Fprintf(again.Out, "%d by %s, hook left out %v, alone %v\n", again.From, again.User, again.NoHook, again.HookOnly)
 	return err
 }
 

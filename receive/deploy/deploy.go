@@ -129,9 +129,9 @@ type Request struct {
 	GitDir string // where the commit can be read until Deploy returns
 	// From is a deployment whose release goes live once more, without a build; 0 builds Commit. No ref is published: Publish
 	// and Revert are not called.
-	From   int64
-	NoHook bool // leaves the postdeploy command out
-	Out    io.Writer
+	From int64
+	Options
+	Out io.Writer
 	// Ready is asked once, when the deployment has the app for itself and before anything is built: an error refuses the
 	// push, e.g. because the ref has moved while it waited. May be nil.
 	Ready func(ctx context.Context) error
@@ -142,8 +142,14 @@ type Request struct {
 }
 
 // Deploy carries one push from commit to live. It returns nil if the new version serves, else a *Failure,
-// and everything that the deployment made is gone again. When ctx ends before the switch the deployment is aborted.
+// and everything that the deployment made is gone again. When ctx ends before the switch the deployment is aborted, unless it is
+// detached.
 func (d *Deployer) Deploy(ctx context.Context, req Request) error {
+	if req.Detach {
+		var cancel context.CancelFunc
+		ctx, cancel = d.detached(ctx)
+		defer cancel()
+	}
 	r, err := d.open(ctx, req)
 	if err != nil {
 		return &Failure{Status: state.Aborted, Err: err}
@@ -188,6 +194,9 @@ func (r *deployment) deploy(ctx context.Context) error {
 	if err := r.ship(ctx); err != nil {
 		return err
 	}
+	if err := r.hook(ctx, releaseHook); err != nil {
+		return err
+	}
 	if err := r.start(ctx); err != nil {
 		return err
 	}
@@ -196,8 +205,11 @@ func (r *deployment) deploy(ctx context.Context) error {
 	if err := r.wait(ctx); err != nil {
 		return err
 	}
-	if err := r.postdeploy(ctx); err != nil {
+	if err := r.hook(ctx, postdeployHook); err != nil {
 		return err
+	}
+	if r.req.DryRun {
+		return errDryRun
 	}
 	return r.switchOver(ctx)
 }
@@ -287,8 +299,12 @@ func (r *deployment) reuse(ctx context.Context) error {
 		return fmt.Errorf("release %d: %w", r.req.From, err)
 	}
 	r.console.Step(fmt.Sprintf("Taking the image of deployment %d (commit %.8s)", release.Deployment, release.Commit))
-	r.image = builder.Image{Ref: release.Image, Launcher: release.Launcher, Types: release.Types, Size: release.Size, Stack: release.Stack}
+	r.image = imageOf(release)
 	return nil
+}
+
+func imageOf(r state.Release) builder.Image {
+	return builder.Image{Ref: r.Image, Launcher: r.Launcher, Types: r.Types, Size: r.Size, Stack: r.Stack}
 }
 
 // build makes the image of the commit.
@@ -296,7 +312,8 @@ func (r *deployment) build(ctx context.Context) error {
 	tools := r.console.Tools("")
 	defer tools.Flush()
 	image, err := r.Builder.Build(ctx, builder.Request{
-		App: r.app.Name, Deployment: r.id, Commit: r.req.Commit, GitDir: r.req.GitDir, Env: r.vars, Out: tools,
+		App: r.app.Name, Deployment: r.id, Commit: r.req.Commit, GitDir: r.req.GitDir, Env: r.vars,
+		NoCache: r.req.NoCache, Out: tools,
 	})
 	if err != nil {
 		var failure *builder.Failure

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 // Failure is how a deployment ended when it did not end in success.
 type Failure struct {
 	Status state.Status
+	Word   string // what git is told in place of the status, may be empty
 	Text   string // one sentence for the pusher, without a period
 	Output string // last output of the container that crashed, may be empty
 	Advice string // what to do next, may be empty
@@ -33,7 +35,11 @@ func (f *Failure) Error() string {
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Reason is what git prints in the parentheses of "[remote rejected]".
-func (f *Failure) Reason() string { return string(f.Status) }
+func (f *Failure) Reason() string { return cmp.Or(f.Word, string(f.Status)) }
+
+// errDryRun ends a dry run that went well. It is an error because git can be told nothing else of a ref that stays where it is:
+// after a yes it would move its own idea of the remote branch, refs/remotes/scalingo/master. The word tells it from a failure.
+var errDryRun = &Failure{Status: state.Aborted, Word: "dry-run", Text: "Dry run: this version could go live, and is thrown away"}
 
 // summary is what a person who did not push is told, in several lines.
 func (f *Failure) summary() string {
@@ -93,6 +99,10 @@ func (f *Failure) reason() string {
 
 // tell prints the failure as the platform does.
 func (r *deployment) tell(f *Failure) {
+	if f == errDryRun {
+		r.console.Platform(f.Text)
+		return
+	}
 	r.console.Error("Error deploying the application")
 	r.console.Error("→ " + f.Text)
 	if f.Output != "" {

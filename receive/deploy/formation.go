@@ -13,10 +13,15 @@ import (
 	"boathook/runner"
 )
 
-// hooks are Procfile entries that are run by a deployment and never scaled.
-var hooks = []string{"postdeploy", "release"}
+// The hooks are Procfile entries that are run by a deployment and never scaled.
+const (
+	releaseHook    = "release"    // before the new version is started
+	postdeployHook = "postdeploy" // when it has started, before it goes live
+)
 
-func isHook(processType string) bool { return slices.Contains(hooks, processType) }
+func isHook(processType string) bool {
+	return processType == releaseHook || processType == postdeployHook
+}
 
 // web is the process type that gets a port and the app's requests.
 const web = "web"

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"boathook/receive/state"
 	"boathook/runner"
@@ -12,48 +15,85 @@ import (
 // errHook is the cause of a context that ended by Limits.Hook.
 var errHook = errors.New("hook time-out")
 
-// postdeploy runs the hook, if there is one, in a container of its own: the new image, the running app's environment.
-func (r *deployment) postdeploy(ctx context.Context) error {
-	command := r.image.Types["postdeploy"]
-	if command == "" || r.req.NoHook {
+// hook runs a hook of the Procfile, if it has that one and hooks are wanted.
+func (r *deployment) hook(ctx context.Context, name string) error {
+	command := r.image.Types[name]
+	if command == "" {
 		return nil
 	}
-	defer r.phase("postdeploy")()
-	r.console.Step("Running postdeploy hook: " + command)
-	spec, err := r.spec(r.app, r.release(), r.vars, state.ProcessType{Name: "postdeploy", Command: command, Size: defaultSize})
+	if r.req.NoHook {
+		r.console.Step(fmt.Sprintf("Leaving the %s hook out: %s", name, command))
+		return nil
+	}
+	defer r.phase(name)()
+	return r.runHook(ctx, name)
+}
+
+// runHook runs a hook in a container of its own: the release's image, the running app's environment.
+func (r *deployment) runHook(ctx context.Context, name string) error {
+	command := r.image.Types[name]
+	r.console.Step(fmt.Sprintf("Running %s hook: %s", name, command))
+	vars, err := r.hookVariables(ctx, name)
 	if err != nil {
-		return hookFailure(err.Error(), err)
+		return r.because(ctx, err)
+	}
+	spec, err := r.spec(r.app, r.release(), vars, state.ProcessType{Name: name, Command: command, Size: defaultSize})
+	if err != nil {
+		return hookFailure(name, "could not be started: "+err.Error(), err)
 	}
 	spec.Port = true // the environment is the running app's, $PORT included
 	spec.First = int(r.record.ID)
 
 	limited, cancel := context.WithTimeoutCause(ctx, r.Limits.Hook, errHook)
 	defer cancel()
-	output := r.console.Tools(fmt.Sprintf("[postdeploy-%s] ", r.id))
+	output := r.console.Tools(fmt.Sprintf("[%s-%s] ", name, r.id))
 	exit, err := r.Engine.Run(limited, spec, output)
 	output.Flush()
-	return r.hookResult(limited, exit, err)
+	return r.hookResult(limited, name, exit, err)
+}
+
+// newURL is the variable that a postdeploy hook has and no other container: "http://HOST:PORT" of the first web container of the version
+// that it lets live, to which nothing is routed yet. Without a web container it is not set.
+const newURL = "BOATHOOK_NEW_URL"
+
+// hookVariables are the app's, with newURL for postdeploy.
+func (r *deployment) hookVariables(ctx context.Context, name string) (map[string]string, error) {
+	if name != postdeployHook {
+		return r.vars, nil
+	}
+	instances, err := r.Engine.List(ctx, runner.Selector{App: r.app.Name, Release: r.id, Type: web})
+	if err != nil {
+		return nil, fmt.Errorf("list the web containers: %w", err)
+	}
+	first := slices.IndexFunc(instances, dialable)
+	if first < 0 {
+		return r.vars, nil
+	}
+	vars := maps.Clone(r.vars)
+	vars[newURL] = "http://" + instances[first].Addr
+	return vars, nil
 }
 
 // hookResult judges how the hook ended: exit status 0 lets the deployment go on, anything else is hook-error.
-func (r *deployment) hookResult(ctx context.Context, exit runner.Exit, err error) error {
+func (r *deployment) hookResult(ctx context.Context, name string, exit runner.Exit, err error) error {
 	switch {
 	case errors.Is(context.Cause(ctx), errHook):
-		return hookFailure(fmt.Sprintf("Postdeploy hook took more than %s", r.Limits.Hook), context.Cause(ctx))
+		return hookFailure(name, fmt.Sprintf("took more than %s", r.Limits.Hook), context.Cause(ctx))
 	case ctx.Err() != nil:
 		return r.because(ctx, ctx.Err())
 	case isUnavailable(err):
 		return err
 	case err != nil:
-		return hookFailure("Postdeploy hook could not be started: "+err.Error(), err)
+		return hookFailure(name, "could not be started: "+err.Error(), err)
 	case exit.OOMKilled:
-		return hookFailure("Postdeploy hook was out of memory (size "+defaultSize+")", nil)
+		return hookFailure(name, "was out of memory (size "+defaultSize+")", nil)
 	case exit.Code != 0:
-		return hookFailure(fmt.Sprintf("Postdeploy hook failed with status '%d'", exit.Code), nil)
+		return hookFailure(name, fmt.Sprintf("failed with status '%d'", exit.Code), nil)
 	}
 	return nil
 }
 
-func hookFailure(text string, err error) *Failure {
-	return &Failure{Status: state.HookError, Text: text, Err: err}
+// hookFailure says what a hook did, or what was done to it: "Postdeploy hook failed with status '1'".
+func hookFailure(name, what string, err error) *Failure {
+	return &Failure{Status: state.HookError, Text: strings.ToUpper(name[:1]) + name[1:] + " hook " + what, Err: err}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"boathook/receive/gitpack"
@@ -18,28 +17,15 @@ type Push struct {
 	Pusher   string
 }
 
-// pushOptions are the words of `git push -o` that mean something here.
-var pushOptions = []string{"detach"}
-
 // Deploy implements gitpack.Handler.
 func (p Push) Deploy(ctx context.Context, push *gitpack.Push) error {
-	detach := false
-	for _, option := range push.Options {
-		if !slices.Contains(pushOptions, option) {
-			return refuse(push.Out, "unknown push option",
-				fmt.Sprintf("Unknown push option '%s'", option), "Known options: git push -o "+strings.Join(pushOptions, ", -o "))
-		}
-		detach = detach || option == "detach"
-	}
-	if detach {
-		// From here only the end of boathook itself ends the deployment.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
-		defer cancel()
-		defer context.AfterFunc(p.Deployer.stop, cancel)()
+	options, unknown := readOptions(push.Options)
+	if unknown != "" {
+		return refuse(push.Out, "unknown push option",
+			fmt.Sprintf("Unknown push option '%s'", unknown), "Known options: git push -o "+strings.Join(optionWords(), ", -o "))
 	}
 	return p.Deployer.Deploy(ctx, Request{
-		App: push.App, Pusher: p.Pusher, Ref: push.Ref, Commit: push.New, GitDir: push.GitDir, Out: push.Out,
+		App: push.App, Pusher: p.Pusher, Ref: push.Ref, Commit: push.New, GitDir: push.GitDir, Options: options, Out: push.Out,
 		Ready: func(ctx context.Context) error {
 			stale, err := push.Stale(ctx)
 			if err == nil && stale {

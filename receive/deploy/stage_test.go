@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +32,10 @@ type stage struct {
 	engine   *puppet
 	builder  *mason
 	router   *router.Router
+	requests chan net.Conn // the containers' ends of the router's connections
 	d        *Deployer
-	refused  error // what Publish answers
+	options  Options // of deploy
+	refused  error   // what Publish answers
 	ready    func(context.Context) error
 
 	mu     sync.Mutex // guards what follows
@@ -43,7 +46,8 @@ type stage struct {
 // newStage opens a store with the app my-app. The caller closes it.
 func newStage(t *testing.T, limits Limits) *stage {
 	t.Helper()
-	s := &stage{t: t, router: router.New(router.Config{}), cues: map[string]func(){}}
+	s := &stage{t: t, requests: make(chan net.Conn), cues: map[string]func(){}}
+	s.router = router.New(router.Config{Dial: s.dial})
 	s.database = filepath.Join(t.TempDir(), "boathook.db")
 	store, err := state.Open(t.Context(), s.database)
 	check(t, err)
@@ -54,7 +58,8 @@ func newStage(t *testing.T, limits Limits) *stage {
 	check(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts
 	check(t, err)
-	s.engine = &puppet{stage: s, listener: listener, instances: map[string]*runner.Instance{}, changed: make(chan struct{})}
+	s.engine = &puppet{stage: s, listener: listener, instances: map[string]*runner.Instance{}, changed: make(chan struct{}),
+		specs: map[string]runner.Spec{}, fails: map[string]error{}}
 	s.builder = &mason{stage: s}
 	s.d = New(Config{Store: store, Builder: s.builder, Engine: s.engine, Router: scribe{s.router, s}, Refs: heads{}, Limits: limits,
 		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
@@ -65,6 +70,17 @@ func (s *stage) close() {
 	s.t.Helper()
 	s.d.Close()
 	check(s.t, errors.Join(s.router.Close(), s.engine.listener.Close(), s.store.Close()))
+}
+
+// dial connects the router to a container, in memory, as the bubble's clock stands still while somebody reads from a socket.
+func (s *stage) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case s.requests <- theirs:
+		return ours, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (s *stage) event(format string, args ...any) {
@@ -101,7 +117,7 @@ func (s *stage) deploy(ctx context.Context, types map[string]string) (string, er
 	s.builder.mu.Unlock()
 	var out bytes.Buffer
 	err := s.d.Deploy(ctx, Request{
-		App: "my-app", Pusher: "alice", Ref: "refs/heads/master", Commit: "c0ffee", Out: &out, Ready: s.ready,
+		App: "my-app", Pusher: "alice", Ref: "refs/heads/master", Commit: "c0ffee", Options: s.options, Out: &out, Ready: s.ready,
 		Publish: func(context.Context) error { s.event("publish"); return s.refused },
 		Revert:  func(context.Context) error { s.event("revert"); return nil },
 	})
@@ -112,15 +128,19 @@ func (s *stage) deploy(ctx context.Context, types map[string]string) (string, er
 type mason struct {
 	builder.Builder
 	*stage
-	mu    sync.Mutex // guards types
+	mu    sync.Mutex // guards what follows
 	types map[string]string
+	ref   string // of every image; "" gives each its own
 }
 
 // Build fails if there is a type "fail", and never ends if there is one "hang".
 func (m *mason) Build(ctx context.Context, req builder.Request) (builder.Image, error) {
 	m.event("build %s", req.Deployment)
+	if req.NoCache {
+		m.event("without cache")
+	}
 	m.mu.Lock()
-	types := m.types
+	types, ref := m.types, cmp.Or(m.ref, "image-"+req.Deployment)
 	m.mu.Unlock()
 	if why, broken := types["fail"]; broken {
 		return builder.Image{}, &builder.Failure{Summary: why}
@@ -129,7 +149,7 @@ func (m *mason) Build(ctx context.Context, req builder.Request) (builder.Image, 
 		<-ctx.Done()
 		return builder.Image{}, ctx.Err()
 	}
-	return builder.Image{Ref: "image-" + req.Deployment, Types: types, Launcher: []string{"sh", "-c"}}, nil
+	return builder.Image{Ref: ref, Types: types, Launcher: []string{"sh", "-c"}}, nil
 }
 
 func (m *mason) Remove(_ context.Context, ref string) error {
@@ -151,6 +171,10 @@ func (s scribe) Set(route router.Route) *router.Drain {
 // puppet is an engine in memory. The last word of a command line says what a container does: "listen" and "deaf" are up, with
 // and without a listening port, "die" ends with status 3 a second after its start, "faint" listens and ends after five. Hooks of Run: "fail" ends with status 7, "hang"
 // with its context, everything else well.
+//
+// It cannot take package enginetest's suite, whose commands are a shell's, with files, signals and output: an engine that ran them would be
+// another local one, and its processes would not live on a bubble's clock. What it does keep of the contract is what the story counts on:
+// numbers that are taken, a Start that leaves nothing when it fails, snapshots, and one-offs that end with their context.
 type puppet struct {
 	runner.Engine
 	*stage
@@ -160,24 +184,39 @@ type puppet struct {
 	instances map[string]*runner.Instance
 	changed   chan struct{} // closed at every change
 	made      int
-	fails     string
+	specs     map[string]runner.Spec // the newest of each process type
+	fails     map[string]error       // by event, or by method
 }
 
-func (p *puppet) Start(_ context.Context, spec runner.Spec) (started []runner.Instance, err error) {
-	for number := max(spec.First, 1); number < max(spec.First, 1)+spec.Replicas; number++ {
-		p.event("start %s-%d", spec.Type, number)
-		if p.failing(fmt.Sprintf("start %s-%d", spec.Type, number)) {
-			return nil, errors.New("no such program")
+func (p *puppet) Start(ctx context.Context, spec runner.Spec) (started []runner.Instance, err error) {
+	for number := max(spec.First, 1); number < max(spec.First, 1)+spec.Replicas && err == nil; number++ {
+		event := fmt.Sprintf("start %s-%d", spec.Type, number)
+		p.event("%s", event)
+		if err = errors.Join(p.failure(event), ctx.Err()); err == nil {
+			var i runner.Instance
+			i, err = p.add(spec, number)
+			started = append(started, i)
 		}
-		started = append(started, p.add(spec, number))
+	}
+	if err != nil {
+		for _, i := range started {
+			p.forget(i.ID)
+		}
+		return nil, err
 	}
 	return started, nil
 }
 
-func (p *puppet) add(spec runner.Spec, number int) runner.Instance {
+func (p *puppet) add(spec runner.Spec, number int) (runner.Instance, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, other := range p.instances {
+		if other.Group == spec.Group && other.Number == number {
+			return runner.Instance{}, fmt.Errorf("%s exists already", other.Name())
+		}
+	}
 	p.made++
+	p.specs[spec.Type] = spec
 	i := &runner.Instance{Group: spec.Group, ID: fmt.Sprint("id-", p.made), Number: number, Phase: runner.Running, Image: spec.Image, Started: time.Now()}
 	switch spec.Argv[len(spec.Argv)-1] {
 	case "listen":
@@ -192,24 +231,35 @@ func (p *puppet) add(spec runner.Spec, number int) runner.Instance {
 	}
 	p.instances[i.ID] = i
 	p.tell()
-	return *i
+	return *i, nil
 }
 
-// fail makes the engine fail at an event, once.
-func (p *puppet) fail(event string) {
+func (p *puppet) forget(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.fails = event
+	delete(p.instances, id)
+	p.tell()
 }
 
-func (p *puppet) failing(event string) bool {
+// spec is the newest of a process type.
+func (p *puppet) spec(processType string) runner.Spec {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.fails != event {
-		return false
-	}
-	p.fails = ""
-	return true
+	return p.specs[processType]
+}
+
+// fail makes the engine fail at an event ("start web-1", "postdeploy"), or a method of its own ("list", "watch", "remove"); with nil
+// no more.
+func (p *puppet) fail(event string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fails[event] = err
+}
+
+func (p *puppet) failure(event string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fails[event]
 }
 
 // end lets a container exit with status 3.
@@ -244,12 +294,12 @@ func (p *puppet) list(sel runner.Selector) (found []runner.Instance, changed cha
 
 func (p *puppet) List(_ context.Context, sel runner.Selector) ([]runner.Instance, error) {
 	found, _ := p.list(sel)
-	return found, nil
+	return found, p.failure("list")
 }
 
 func (p *puppet) Watch(ctx context.Context, sel runner.Selector) (<-chan []runner.Instance, error) {
-	if p.failing("watch") {
-		return nil, runner.ErrUnavailable
+	if err := p.failure("watch"); err != nil {
+		return nil, err
 	}
 	snapshots := make(chan []runner.Instance)
 	go func() {
@@ -272,7 +322,15 @@ func (p *puppet) Watch(ctx context.Context, sel runner.Selector) (<-chan []runne
 }
 
 func (p *puppet) Run(ctx context.Context, spec runner.Spec, out io.Writer) (runner.Exit, error) {
-	p.event("hook")
+	p.event("%s", spec.Type)
+	if err := p.failure(spec.Type); err != nil {
+		return runner.Exit{}, err
+	}
+	i, err := p.add(spec, spec.First)
+	if err != nil {
+		return runner.Exit{}, err
+	}
+	defer p.forget(i.ID)
 	switch spec.Argv[len(spec.Argv)-1] {
 	case "fail":
 		fmt.Fprintln(out, "table is locked")
@@ -297,6 +355,9 @@ func (p *puppet) Keep(_ context.Context, sel runner.Selector) error {
 
 func (p *puppet) Remove(_ context.Context, sel runner.Selector, grace time.Duration) error {
 	p.event("remove %s after %s", sel.Release, grace)
+	if err := p.failure("remove"); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for id, i := range p.instances {

@@ -38,10 +38,10 @@ func onStage(t *testing.T, limits Limits, test func(t *testing.T, s *stage)) {
 func TestStory(t *testing.T) {
 	onStage(t, Limits{}, func(t *testing.T, s *stage) {
 		check(t, s.store.SetFormation(t.Context(), "my-app", []state.ProcessType{{Name: "web", Amount: 2, Size: "M"}}))
-		out, err := s.deploy(t.Context(), map[string]string{"web": "listen", "worker": "work", "postdeploy": "migrate"})
+		out, err := s.deploy(t.Context(), map[string]string{"web": "listen", "worker": "work", "release": "expand", "postdeploy": "migrate"})
 		check(t, err)
 		synctest.Wait() // the old version is retired behind the pusher's back
-		want := []string{"build 2", "start web-1", "start web-2", "hook", "publish", "serve 2", "keep 2", "remove 1 after 30s"}
+		want := []string{"build 2", "release", "start web-1", "start web-2", "postdeploy", "publish", "serve 2", "keep 2", "remove 1 after 30s"}
 		if diff := cmp.Diff(want, s.take()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
@@ -54,13 +54,15 @@ func TestStory(t *testing.T) {
 		if diff := cmp.Diff([]state.Status{state.Queued, state.Building, state.Pushing, state.Starting, state.Success}, statuses); diff != "" {
 			t.Errorf("statuses (-want +got):\n%s", diff)
 		}
-		for _, phase := range []string{"queue", "build", "ship", "start", "wait", "postdeploy", "switch"} {
+		for _, phase := range []string{"queue", "build", "ship", "release", "start", "wait", "postdeploy", "switch"} {
 			if _, measured := record.Phases[phase]; !measured {
 				t.Errorf("the phase %s was not measured", phase)
 			}
 		}
 		const transcript = ` <-- Start deployment of my-app -->
  Build complete, shipping your container...
+-----> Running release hook: expand
+       [release-2] migrated
  Waiting for your application to boot...
 -----> Running postdeploy hook: migrate
        [postdeploy-2] migrated
@@ -89,6 +91,8 @@ func TestFailures(t *testing.T) {
 		{"web ends while it starts", map[string]string{"web": "die"}, state.CrashedError, "Your application has stopped unexpectedly with the following output:", time.Second},
 		{"a worker ends while web is waited for", map[string]string{"web": "deaf", "worker": "die"}, state.CrashedError, "Your application has stopped unexpectedly with the following output:", time.Second},
 		{"a worker ends while the hook runs", map[string]string{"web": "listen", "worker": "die", "postdeploy": "hang"}, state.CrashedError, "Your application has stopped unexpectedly with the following output:", time.Second},
+		{"the release hook fails", map[string]string{"web": "listen", "release": "fail"}, state.HookError, "Release hook failed with status '7'", 0},
+		{"the release hook takes too long", map[string]string{"web": "listen", "release": "hang"}, state.HookError, "Release hook took more than 20m0s", 20 * time.Minute},
 		{"the hook fails", map[string]string{"web": "listen", "postdeploy": "fail"}, state.HookError, "Postdeploy hook failed with status '7'", 0},
 		{"the hook takes too long", map[string]string{"web": "listen", "postdeploy": "hang"}, state.HookError, "Postdeploy hook took more than 20m0s", 20 * time.Minute},
 	} {
@@ -132,7 +136,7 @@ func (s *stage) untouched(t *testing.T, status state.Status) {
 		}
 	}
 	built := slices.Contains(events, "build 2") && status != state.BuildError
-	if left, _ := s.engine.list(runner.Selector{Release: "2"}); len(left) > 0 || built && slices.ContainsFunc(events, func(e string) bool { return strings.HasPrefix(e, "start") }) && !slices.Contains(events, "discard image-2") {
+	if left, _ := s.engine.list(runner.Selector{Release: "2"}); len(left) > 0 || built && slices.ContainsFunc(events, func(e string) bool { return strings.HasPrefix(e, "start") || isHook(e) }) && !slices.Contains(events, "discard image-2") {
 		t.Errorf("left: %v, after %v", left, events)
 	}
 	if live, _ := s.engine.list(runner.Selector{Release: "1"}); len(live) != 1 {
@@ -160,8 +164,9 @@ func TestAbort(t *testing.T) {
 		types map[string]string
 	}{
 		{"build 2", map[string]string{"hang": ""}},
-		{"start web-1", map[string]string{"web": "deaf"}},
-		{"hook", map[string]string{"web": "listen", "postdeploy": "hang"}},
+		{"release", map[string]string{"web": "listen", "release": "hang"}},
+		{"start web-1", map[string]string{"web": "deaf"}}, // and is waited for
+		{"postdeploy", map[string]string{"web": "listen", "postdeploy": "hang"}},
 	} {
 		t.Run(test.at, func(t *testing.T) {
 			onStage(t, Limits{}, func(t *testing.T, s *stage) {
@@ -187,6 +192,43 @@ func TestAbort(t *testing.T) {
 				t.Errorf("served is %+v", routes)
 			}
 		})
+	})
+}
+
+// TestAbortInTheQueue: who goes away while another deployment is under way was never in; those before and behind him do not notice.
+func TestAbortInTheQueue(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		finish := make(chan struct{})
+		s.on("publish", func() { <-finish })
+		ended := make(chan error)
+		deploy := func(ctx context.Context) {
+			_, err := s.deploy(ctx, map[string]string{"web": "listen"})
+			ended <- err
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		for _, ctx := range []context.Context{t.Context(), ctx, t.Context()} {
+			go deploy(ctx)
+			synctest.Wait() // the order in the queue
+		}
+		leave()
+		var failure *Failure
+		if err := <-ended; !errors.As(err, &failure) || failure.Status != state.Aborted {
+			t.Errorf("who left: %v", err)
+		}
+		close(finish)
+		check(t, errors.Join(<-ended, <-ended))
+		synctest.Wait()
+		events := s.take()
+		if slices.Contains(events, "build 3") || !slices.Contains(events, "build 4") {
+			t.Errorf("events: %q", events)
+		}
+		for id, status := range map[int64]state.Status{2: state.Success, 3: state.Aborted, 4: state.Success} {
+			record, err := s.store.Deployment(t.Context(), id)
+			check(t, err)
+			if record.Status != status {
+				t.Errorf("deployment %d reads %s", id, record.Status)
+			}
+		}
 	})
 }
 
@@ -279,11 +321,9 @@ func TestGrace(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	onStage(t, Limits{}, func(t *testing.T, s *stage) {
 		ended := make(chan error)
-		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-		defer cancel()
-		defer context.AfterFunc(s.d.stop, cancel)() // as Push does for -o detach
+		s.options.Detach = true
 		go func() {
-			_, err := s.deploy(ctx, map[string]string{"web": "listen", "postdeploy": "hang"})
+			_, err := s.deploy(t.Context(), map[string]string{"web": "listen", "postdeploy": "hang"})
 			ended <- err
 		}()
 		synctest.Wait()
@@ -309,7 +349,7 @@ func TestRedeploy(t *testing.T) {
 		again := apps.Redeployment{App: "my-app", From: 2, User: "alice", Out: &out}
 		check(t, s.d.Redeploy(t.Context(), again))
 		synctest.Wait()
-		want := []string{"start web-1", "hook", "serve 3", "keep 3", "remove 2 after 30s"}
+		want := []string{"start web-1", "postdeploy", "serve 3", "keep 3", "remove 2 after 30s"}
 		if diff := cmp.Diff(want, s.take()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
@@ -317,10 +357,11 @@ func TestRedeploy(t *testing.T) {
 			t.Errorf("the user saw\n%s", &out)
 		}
 
-		s.engine.fail("start web-1")
+		s.engine.fail("start web-1", errors.New("no such program"))
 		if err := s.d.Redeploy(t.Context(), again); err == nil {
 			t.Error("a redeployment whose start failed is a success")
 		}
+		s.engine.fail("start web-1", nil)
 		again.NoHook = true
 		check(t, s.d.Redeploy(t.Context(), again))
 		synctest.Wait()
@@ -375,15 +416,52 @@ func TestSwitchWaits(t *testing.T) {
 	}
 }
 
-// TestGuardThatCannotWatch: an engine that is away when the new containers are to be watched is told as such.
-func TestGuardThatCannotWatch(t *testing.T) {
+// TestStartThatFails: an engine that does not take a command says why, and what it has started of the same type is gone.
+func TestStartThatFails(t *testing.T) {
 	onStage(t, Limits{}, func(t *testing.T, s *stage) {
-		s.engine.fail("watch")
-		out, err := s.deploy(t.Context(), map[string]string{"web": "deaf"})
+		check(t, s.store.SetFormation(t.Context(), "my-app", []state.ProcessType{{Name: "web", Amount: 2, Size: "M"}}))
+		s.engine.fail("start web-2", errors.New("no such program"))
+		out, err := s.deploy(t.Context(), map[string]string{"web": "listen", "postdeploy": "migrate"})
 		var failure *Failure
-		if !errors.As(err, &failure) || failure.Status != state.Aborted || !strings.Contains(out, " !   → The container engine does not answer\n") {
-			t.Errorf("ended with %v\n%s", err, out)
+		if !errors.As(err, &failure) || failure.Status != state.CrashedError {
+			t.Errorf("ended with %v", err)
 		}
-		s.untouched(t, state.Aborted)
+		for _, line := range []string{" !   → Your application could not be started\n", "       no such program\n", " !   The previous version keeps running.\n"} {
+			if !strings.Contains(out, line) {
+				t.Errorf("the pusher did not see %q in\n%s", line, out)
+			}
+		}
+		s.untouched(t, state.CrashedError)
+	})
+}
+
+// TestOutage takes the engine away at each step. What cannot be repeated aborts the deployment at once; questions are repeated for a
+// while, and so is the removal of what was made.
+func TestOutage(t *testing.T) {
+	types := map[string]string{"web": "listen", "release": "expand", "postdeploy": "migrate"}
+	for _, step := range []string{"release", "start web-1", "watch", "list", "postdeploy"} {
+		t.Run(step, func(t *testing.T) {
+			onStage(t, Limits{}, func(t *testing.T, s *stage) {
+				outage := fmt.Errorf("%w: connection refused", runner.ErrUnavailable)
+				s.engine.fail(step, outage)
+				s.engine.fail("remove", outage)
+				s.on("remove 2 after 0s", func() { time.AfterFunc(patience/2, func() { s.engine.fail("remove", nil) }) })
+				out, err := s.deploy(t.Context(), types)
+				var failure *Failure
+				if !errors.As(err, &failure) || failure.Status != state.Aborted || !strings.Contains(out, " !   → The container engine does not answer\n") {
+					t.Errorf("ended with %v\n%s", err, out)
+				}
+				s.untouched(t, state.Aborted)
+			})
+		})
+	}
+	t.Run("that ends in time", func(t *testing.T) {
+		onStage(t, Limits{}, func(t *testing.T, s *stage) {
+			s.on("start web-1", func() { s.engine.fail("list", runner.ErrUnavailable) })
+			time.AfterFunc(patience/2, func() { s.engine.fail("list", nil) })
+			if out, err := s.deploy(t.Context(), types); err != nil {
+				t.Errorf("ended with %v\n%s", err, out)
+			}
+		})
 	})
 }

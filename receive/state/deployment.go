@@ -57,7 +57,7 @@ type Deployment struct {
 	Created     time.Time
 	Finished    time.Time // zero while it runs
 	Transitions []Transition
-	Phases      map[string]time.Duration // by name: queue, build, ship, start, wait, postdeploy, switch
+	Phases      map[string]time.Duration // by name: queue, build, ship, release, start, wait, postdeploy, switch
 }
 
 // Transition is when a deployment reached a status.

@@ -15,7 +15,7 @@ import (
 )
 
 // Harness is what the suite has to know of an engine. The commands that it runs are bash with
-// echo, cat, sleep, env, kill and ls; a busybox is enough for these.
+// /dev/tcp, echo, cat, sleep, env, kill and ls; a busybox is enough for the programs.
 type Harness struct {
 	// New returns an engine in which nothing runs yet: its own namespace or state directory. It is
 	// called once a test; tests run in parallel. The suite removes what it starts and calls Close.

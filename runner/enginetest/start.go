@@ -3,7 +3,9 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +93,13 @@ func testPort(t *testing.T, f *fixture) {
 	for _, i := range started {
 		addrs[i.Addr] = true
 		f.eventually(t, i.Name()+" accepts at "+i.Addr, func() bool { return f.accepts(i.Addr) })
+		host, port, err := net.SplitHostPort(i.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if exit, out := f.run(t, f.spec("beside", fmt.Sprintf("exec 3<>/dev/tcp/%s/%s", host, port))); exit.Code != 0 {
+			t.Errorf("another container does not reach %s: %s", i.Addr, out)
+		}
 	}
 	if len(addrs) != 2 {
 		t.Errorf("two replicas at %v", addrs)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"os"
@@ -41,6 +42,8 @@ func main() {
 	case "hang": // a hook that never ends
 		fmt.Println("hanging")
 		wait()
+	case "smoke": // asks the version that it is the hook of
+		smoke()
 	case "wait-for": // prints, then waits until the web side has been told to go on
 		fmt.Println("first line")
 		for {
@@ -65,6 +68,17 @@ func sums() string {
 		fmt.Fprintf(&b, "SUM %s %x\n", name, sha256.Sum256([]byte(value)))
 	}
 	return b.String()
+}
+
+func smoke() {
+	resp, err := http.Get(os.Getenv("BOATHOOK_NEW_URL") + "/")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(os.Stdout, resp.Body); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func wait() {
