@@ -23,10 +23,10 @@ type config struct {
 	httpAddr string
 
 	metricsAddr string
-	appsURL  string
-	region   string
-	engine   string
-	logLevel string
+	appsURL     string
+	region      string
+	engine      string
+	logLevel    string
 
 	namespace  string
 	stack      string
