@@ -22,11 +22,13 @@ type config struct {
 	sshAddr  string
 	httpAddr string
 
-	metricsAddr string
-	appsURL     string
-	region      string
-	engine      string
-	logLevel    string
+	metricsAddr     string
+	accessLog       string
+	accessLogSample int
+	appsURL         string
+	region          string
+	engine          string
+	logLevel        string
 
 	namespace  string
 	stack      string
@@ -60,6 +62,8 @@ func (c *config) flags() *flag.FlagSet {
 	addressVar(fs, &c.sshAddr, "ssh-addr", "0.0.0.0:2222", "`address` of the SSH git server")
 	addressVar(fs, &c.httpAddr, "http-addr", "0.0.0.0:8080", "`address` of the HTTP router")
 	addressVar(fs, &c.metricsAddr, "metrics-addr", "", "`address` of GET /metrics for Prometheus, e.g. 127.0.0.1:9100 (default none)")
+	fs.StringVar(&c.accessLog, "access-log", "", "`file` of requests, a JSON object a line, renamed at 100 MB with four former ones kept (default none)")
+	countVar(fs, &c.accessLogSample, "access-log-sample", 1, "of so many requests one is in the access log; those answered by 500 and above all are")
 	fs.Var((*link)(&c.appsURL), "apps-url", "`URL` under which apps are reached, NAME put before its host (default http://localhost:PORT of -http-addr)")
 	fs.StringVar(&c.region, "region", "local", "`name` in $REGION_NAME")
 	choiceVar(fs, &c.engine, "engine", "auto docker local", "`kind` of engine: docker, local, or auto, which is docker if an engine answers and else local")
