@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"boathook/builder"
 	"boathook/receive/deploy"
 )
@@ -46,6 +48,8 @@ type config struct {
 	sshConnections int
 	sshPerIP       int
 	sshIdle        time.Duration
+	userCA         string
+	userCAs        []ssh.PublicKey // in the file userCA
 }
 
 // flags declares the settings on a new flag set, which prints nothing by itself.
@@ -95,6 +99,7 @@ func (c *config) flags() *flag.FlagSet {
 	countVar(fs, &c.sshConnections, "ssh-connections", 200, "SSH connections at once")
 	countVar(fs, &c.sshPerIP, "ssh-connections-per-ip", 50, "SSH connections at once from one address")
 	durationVar(fs, &c.sshIdle, "ssh-idle", 10*time.Minute, "after which a silent SSH connection is closed")
+	fs.StringVar(&c.userCA, "user-ca", "", "`file` of public keys, one a line: SSH certificates that one of them signed for a user's name log that user in")
 	return fs
 }
 
@@ -134,6 +139,11 @@ func (c *config) check() (err error) {
 	if c.caFile != "" {
 		if _, err := os.ReadFile(c.caFile); err != nil {
 			return fmt.Errorf("build-ca: %w: name a PEM file that boathook may read", err)
+		}
+	}
+	if c.userCA != "" {
+		if c.userCAs, err = readUserCAs(c.userCA); err != nil {
+			return fmt.Errorf("user-ca: %w", err)
 		}
 	}
 	return nil

@@ -152,7 +152,7 @@ func TestPermissionsToManageUsers(t *testing.T) {
 		}},
 		{"keys of another", func(ctx context.Context, s *Service, c Caller) error { _, err := s.Keys(ctx, c, "lily"); return err }},
 		{"add a key to another", func(ctx context.Context, s *Service, c Caller) error {
-			_, err := s.AddKey(ctx, c, "lily", "laptop", newKey(t))
+			_, err := s.AddKey(ctx, c, NewKey{User: "lily", Name: "laptop", Text: newKey(t)})
 			return err
 		}},
 	} {

@@ -121,7 +121,7 @@ func TestAddKey(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	text := newKey(t)
-	key, err := w.AddKey(ctx, olga, "", "laptop", text)
+	key, err := w.AddKey(ctx, olga, NewKey{Name: "laptop", Text: text})
 	w.must(err)
 	if key.User != "olga" || key.Name != "laptop" || key.Type != "ssh-ed25519" || !strings.HasPrefix(key.Fingerprint, "SHA256:") {
 		t.Errorf("key %+v", key)
@@ -134,8 +134,8 @@ func TestAddKey(t *testing.T) {
 		want     string
 		forOther string
 	}{
-		{"another's", colin, "laptop", text, "this key is another user's", ""},
-		{"own, again", olga, "again", text, "olga has this key already, as laptop", ""},
+		{"another's", colin, "laptop", text, "key is already taken: it is another user's", ""},
+		{"own, again", olga, "again", text, "key is already taken: olga has it as laptop", ""},
 		{"name taken", olga, "laptop", newKey(t), "a key named laptop already", ""},
 		{"no name", olga, "", newKey(t), "cannot name a key", ""},
 		{"a name that clears the screen", olga, "a\x1b[2J", newKey(t), "cannot name a key", ""},
@@ -147,7 +147,7 @@ func TestAddKey(t *testing.T) {
 		{"operator says for whom", operator, "laptop", newKey(t), "there are 5 users", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := w.AddKey(ctx, test.caller, test.forOther, test.key, test.text)
+			_, err := w.AddKey(ctx, test.caller, NewKey{User: test.forOther, Name: test.key, Text: test.text})
 			wantText(t, err, test.want)
 		})
 	}
@@ -156,9 +156,9 @@ func TestAddKey(t *testing.T) {
 func TestRemoveKey(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	_, err := w.AddKey(ctx, olga, "", "laptop", newKey(t))
+	_, err := w.AddKey(ctx, olga, NewKey{Name: "laptop", Text: newKey(t)})
 	w.must(err)
-	ci, err := w.AddKey(ctx, olga, "olga", "ci", newKey(t))
+	ci, err := w.AddKey(ctx, olga, NewKey{User: "olga", Name: "ci", Text: newKey(t)})
 	w.must(err)
 	wantText(t, w.RemoveKey(ctx, steve, "", "laptop"), `there is no key "laptop"`)
 	wantText(t, w.RemoveKey(ctx, steve, "olga", "laptop"), ErrDenied.Error())

@@ -16,6 +16,7 @@ import (
 type Push struct {
 	Deployer *Deployer
 	Pusher   string
+	Access   context.Context // ends when the pusher may not deploy any more, and ends a detached push too; required
 }
 
 // pushOptions are the words of `git push -o` that mean something here.
@@ -32,11 +33,12 @@ func (p Push) Deploy(ctx context.Context, push *gitpack.Push) error {
 		detach = detach || option == "detach"
 	}
 	if detach {
-		// From here only the end of boathook itself ends the deployment.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
-		defer cancel()
-		defer context.AfterFunc(p.Deployer.stop, cancel)()
+		// From here only the end of boathook itself, or of the pusher's access, ends the deployment.
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+		defer cancel(nil)
+		defer context.AfterFunc(p.Deployer.stop, func() { cancel(nil) })()
+		defer context.AfterFunc(p.Access, func() { cancel(context.Cause(p.Access)) })()
 	}
 	return p.Deployer.Deploy(ctx, Request{
 		App: push.App, Pusher: p.Pusher, Ref: push.Ref, Commit: push.New, GitDir: push.GitDir, Out: push.Out,
