@@ -69,6 +69,7 @@ func (x script) Command(ctx context.Context, who receive.Identity, line string, 
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
+		<-ctx.Done() // a moment after the write that failed
 		x.ended <- context.Cause(ctx)
 	default:
 		fmt.Fprintf(s.Stdout(), "command %q", line)
