@@ -391,7 +391,8 @@ func TestFlagsEndAtTwoHyphens(t *testing.T) {
 func TestJSON(t *testing.T) {
 	w := newWorld(t)
 	w.mustRun(alice, "keys-add laptop", numberedKey(1))
-	for _, line := range []string{"apps", "keys --user alice", "users", "ps my-app", "deployments my-app", "collaborators my-app", "scale my-app web:1", "timeline my-app", "audit"} {
+	w.run(alice, "tokens-add ci", "")
+	for _, line := range []string{"apps", "tokens --user alice", "keys --user alice", "users", "ps my-app", "deployments my-app", "collaborators my-app", "scale my-app web:1", "timeline my-app", "audit"} {
 		var got []map[string]any
 		if err := json.Unmarshal([]byte(w.mustRun(operator, line+" --json", "")), &got); err != nil || len(got) == 0 {
 			t.Errorf("%s: %v, %v", line, got, err)
