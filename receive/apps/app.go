@@ -105,6 +105,7 @@ func (s *Service) Destroy(ctx context.Context, c Caller, name, confirm string) e
 		if err := s.cfg.Repositories.Remove(ctx, name); err != nil {
 			return err
 		}
+		c.visit.forget(name)
 		return s.endAccess(ctx, s.cfg.Store.DeleteApp(ctx, name))
 	})
 }

@@ -17,9 +17,9 @@ type Visit struct {
 	Caller Caller          // for the operations
 	Access context.Context // ends with the cause ErrEnded when one of them is allowed no more
 
-	service *Service
-	end     context.CancelCauseFunc
-	free    func()
+	service   *Service
+	end, stop context.CancelCauseFunc // of Access, and of the session's context
+	free      func()
 
 	mu     sync.Mutex // guards what follows
 	grants map[grant]bool
@@ -41,15 +41,22 @@ func (s *Service) Enter(ctx context.Context, c Caller) (context.Context, *Visit)
 	}
 	v.Caller = c
 	v.Caller.visit = v
+	ctx, v.stop = context.WithCancelCause(ctx)
+	context.AfterFunc(v.Access, func() { v.stop(context.Cause(v.Access)) })
 	s.mu.Lock()
 	s.visits[v] = struct{}{}
 	s.mu.Unlock()
-	if !s.holds(ctx, v) { // the access may have ended between the login and the line above
-		end(ErrEnded)
-	}
-	ctx, stop := context.WithCancelCause(ctx)
-	context.AfterFunc(v.Access, func() { stop(context.Cause(v.Access)) })
+	v.check(ctx) // the access may have ended since the login
 	return ctx, v
+}
+
+// check ends the visit if something that it was allowed is allowed no more.
+func (v *Visit) check(ctx context.Context) {
+	if v.service.holds(ctx, v) {
+		return
+	}
+	v.end(ErrEnded)
+	v.stop(ErrEnded) // now, and before anything else ends the session with another cause
 }
 
 // Leave ends a visit.
@@ -76,6 +83,16 @@ func (v *Visit) note(g grant) (drop func()) {
 	}
 }
 
+// forget drops what was allowed with an app that is no more, so that who has destroyed it is not sent away.
+func (v *Visit) forget(app string) {
+	if v == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	maps.DeleteFunc(v.grants, func(g grant, _ bool) bool { return g.app == app })
+}
+
 func (v *Visit) granted() []grant {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -90,9 +107,7 @@ func (s *Service) endAccess(ctx context.Context, changed error) error {
 	}
 	ctx = context.WithoutCancel(ctx) // the change is made, whoever waits for it
 	for _, v := range s.open() {
-		if !s.holds(ctx, v) {
-			v.end(ErrEnded)
-		}
+		v.check(ctx)
 	}
 	if s.cfg.AccessChanged != nil {
 		s.cfg.AccessChanged(ctx)
