@@ -131,6 +131,9 @@ func (s *Service) addKey(ctx context.Context, c Caller, k NewKey) (key Key, err 
 	if k.User, err = s.person(ctx, c, k.User); err != nil {
 		return Key{}, err
 	}
+	if err := outlasts(c, k.User, k.Expires); err != nil {
+		return Key{}, err
+	}
 	if k.App != "" {
 		if err := s.mayDeployTo(ctx, k); err != nil {
 			return Key{}, err
@@ -194,6 +197,15 @@ func checkExpiry(end time.Time) error {
 		return invalidf("%s is over already: choose a later end", end.UTC().Format(time.DateTime))
 	}
 	return nil
+}
+
+// outlasts refuses an end of a key or a token of the caller's own that comes after that of the login, which would then mean nothing.
+func outlasts(c Caller, user string, end time.Time) error {
+	if c.Until.IsZero() || user != c.User || !end.IsZero() && !end.After(c.Until) {
+		return nil
+	}
+	return fmt.Errorf("what you logged in with ends at %s, and nothing that you add for yourself may outlast it: choose an earlier end with --expires, or ask an administrator",
+		c.Until.UTC().Format(time.DateTime))
 }
 
 // Keys returns the keys of user, "" the caller.

@@ -62,7 +62,7 @@ func dsaKey(t *testing.T) []byte {
 	key, err := ssh.ParsePublicKey(ssh.Marshal(struct {
 		Type       string
 		P, Q, G, Y *big.Int
-	}{ssh.InsecureKeyAlgoDSA, power(1023), power(159), big.NewInt(2), big.NewInt(3)}))
+	}{"ssh-dss", power(1023), power(159), big.NewInt(2), big.NewInt(3)}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,8 +56,11 @@ func expired(key state.Key, now time.Time) error {
 	return NoLogin(fmt.Sprintf("the key %s of %s has expired at %s: add another with 'keys-add'", key.Name, key.User, key.Expires.Format(time.DateTime)))
 }
 
-// LoggedIn records where and when a key was used to log in.
+// LoggedIn records where and when a key was used to log in by itself, without a certificate.
 func (s *Service) LoggedIn(ctx context.Context, c Caller) error {
+	if c.Certificate != "" {
+		return nil
+	}
 	from, _, err := net.SplitHostPort(c.Remote)
 	if err != nil {
 		from = c.Remote

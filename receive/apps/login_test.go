@@ -65,6 +65,32 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// Who comes with a key that ends cannot make one that does not.
+func TestLoginsCannotOutlastThemselves(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	end := time.Now().Add(time.Hour)
+	brief, briefAdmin := Caller{User: "olga", Until: end}, Caller{User: "adam", Admin: true, Until: end}
+	for _, test := range []struct {
+		caller Caller
+		user   string
+		end    time.Time
+		want   string
+	}{
+		{brief, "", time.Time{}, "may outlast it"},
+		{brief, "olga", end.Add(time.Second), "may outlast it"},
+		{brief, "", end, ""},
+		{brief, "", end.Add(-time.Minute), ""},
+		{briefAdmin, "", time.Time{}, "may outlast it"},
+		{briefAdmin, "colin", time.Time{}, ""}, // an administrator can make users
+	} {
+		name := time.Now().String()
+		wantText(t, second(w.AddKey(ctx, test.caller, NewKey{User: test.user, Name: name, Text: newKey(t), Expires: test.end})), test.want)
+		wantText(t, second(w.AddKey(ctx, test.caller, NewKey{User: test.user, Name: name + "ci", App: "my-app", Text: newKey(t), Expires: test.end})), test.want)
+		wantText(t, second(w.AddToken(ctx, test.caller, NewToken{User: test.user, Name: name, Expires: test.end})), test.want)
+	}
+}
+
 // authority signs certificates.
 type authority struct {
 	t *testing.T

@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -45,7 +46,7 @@ func (s *Service) addToken(ctx context.Context, c Caller, t NewToken) (text, use
 	if user, err = s.person(ctx, c, t.User); err != nil {
 		return "", "", err
 	}
-	if err := errors.Join(checkLabel("a token", t.Name), checkExpiry(t.Expires)); err != nil {
+	if err := cmp.Or(checkLabel("a token", t.Name), checkExpiry(t.Expires), outlasts(c, user, t.Expires)); err != nil {
 		return "", user, err
 	}
 	secret := make([]byte, tokenSecret)
