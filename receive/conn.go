@@ -49,7 +49,6 @@ type conn struct {
 // admit counts a connection in.
 func (s *Server) admit(raw net.Conn, admin bool) (*conn, error) {
 	c := &conn{Conn: raw, server: s, admin: admin, authenticated: admin}
-	c.life, c.end = context.WithCancelCause(s.sessions)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -66,6 +65,7 @@ func (s *Server) admit(raw net.Conn, admin bool) (*conn, error) {
 		s.public++
 		s.perIP[c.ip]++
 	}
+	c.life, c.end = context.WithCancelCause(s.sessions)
 	s.conns[c] = struct{}{}
 	s.serving.Add(1)
 	return c, nil
@@ -196,7 +196,7 @@ func (c *conn) count(channels, sessions int) bool {
 	over := c.expelled && c.sessions == 0
 	c.mu.Unlock()
 	if over {
-		c.Close()
+		c.hangUp()
 	}
 	c.extend()
 	return true

@@ -59,6 +59,17 @@ func (c *conn) expel(why error) {
 	idle := c.sessions == 0
 	c.mu.Unlock()
 	if idle {
+		c.hangUp()
+		return
+	}
+	time.AfterFunc(endGrace, func() { c.Close() })
+}
+
+// hangUp closes the connection behind what was written. To close both directions at once would reset a connection on which something
+// is still to be read, and the client would lose what it has not read yet.
+func (c *conn) hangUp() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
 		c.Close()
 		return
 	}

@@ -262,6 +262,6 @@ func (s *server) announce(ctx context.Context) {
 	s.log.Info("boathook serves", "version", version(), "ssh", s.sshListener.Addr().String(), "http", s.httpListener.Addr().String(),
 		"apps", s.appsURL.String(), "engine", s.engine.Name(), "data", s.cfg.data)
 	if users, err := s.store.Users(ctx); err == nil && len(users) == 0 {
-		s.log.Info("there is no user yet: run 'boathook users-add --admin NAME --key ~/.ssh/id_ed25519.pub' here'")
+		s.log.Info("there is no user yet: run 'boathook users-add --admin NAME --key ~/.ssh/id_ed25519.pub'")
 	}
 }

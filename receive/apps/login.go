@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,10 @@ func (s *Service) current(ctx context.Context, c Caller) (err error) {
 	case c.Token != 0:
 		_, err = s.cfg.Store.Token(ctx, c.Token)
 	default:
-		_, err = s.cfg.Store.KeyByFingerprint(ctx, c.Fingerprint)
+		var key state.Key
+		if key, err = s.cfg.Store.KeyByFingerprint(ctx, c.Fingerprint); key.User != c.User {
+			err = cmp.Or(err, ErrEnded)
+		}
 	}
 	return err
 }
