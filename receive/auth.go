@@ -16,9 +16,6 @@ const loginUser = "git"
 // minRSABits is the shortest RSA key that may sign, as NIST SP 800-131A has it.
 const minRSABits = 2048
 
-// identityKey is where an accepted signature leaves the Identity in the connection's permissions.
-type identityKey struct{}
-
 // config holds the algorithms of a current OpenSSH, without what is left there of SHA-1 (its hmac-sha1).
 func (c *conn) config(ctx context.Context) *gossh.ServerConfig {
 	config := &gossh.ServerConfig{
@@ -50,30 +47,41 @@ func (c *conn) config(ctx context.Context) *gossh.ServerConfig {
 }
 
 // offered says whether a signature by key would do. A client may offer keys that it does not hold, so nothing is
-// remembered here: who it is, signed finds out (the confusion of the two is CVE-2024-45337).
+// remembered here: who it is, signed finds out (the confusion of the two is CVE-2024-45337). With a key that is known and may not log in
+// the client may sign, and is told why: nobody else is.
 func (c *conn) offered(ctx ssh.Context, key ssh.PublicKey) bool {
 	_, err := c.identify(ctx, ctx.User(), key)
-	if err == nil {
+	if err == nil || errors.As(err, new(NoLogin)) {
 		return true
 	}
-	attrs := []any{"remote", c.RemoteAddr().String(), "login", ctx.User(), "key", gossh.FingerprintSHA256(key), "err", err}
+	c.refuse(ctx.User(), key, err)
+	return false
+}
+
+// refuse remembers and logs that a key did not do.
+func (c *conn) refuse(user string, key gossh.PublicKey, err error) {
+	attrs := []any{"remote", c.RemoteAddr().String(), "login", user, "key", fingerprint(key), "err", err}
 	if errors.Is(err, errRefused) {
-		c.refused.fingerprint, c.refused.why = gossh.FingerprintSHA256(key), err
+		c.refused.fingerprint, c.refused.why = fingerprint(key), err
 		c.server.cfg.Log.Info("ssh key refused", attrs...)
 	} else {
 		c.server.cfg.Log.Error("ssh key lookup", attrs...)
 	}
-	return false
 }
 
 // signed is called with the key whose signature was verified, and decides who the client is.
 func (c *conn) signed(ctx context.Context, user string, key gossh.PublicKey) (*gossh.Permissions, error) {
 	who, err := c.identify(ctx, user, key)
 	if err != nil {
+		c.refuse(user, key, err)
+		var why NoLogin
+		if errors.As(err, &why) {
+			err = &gossh.BannerError{Err: err, Message: why.Error() + "\n"}
+		}
 		return nil, err
 	}
-	c.accepted()
-	return &gossh.Permissions{ExtraData: map[any]any{identityKey{}: who}}, nil
+	c.accepted(who, key)
+	return &gossh.Permissions{}, nil
 }
 
 var errRefused = errors.New("refused")
@@ -82,34 +90,27 @@ func (c *conn) identify(ctx context.Context, user string, key gossh.PublicKey) (
 	if user != loginUser {
 		return Identity{}, fmt.Errorf("%w: the user must be %s", errRefused, loginUser)
 	}
-	if _, ok := key.(*gossh.Certificate); ok {
-		return Identity{}, fmt.Errorf("%w: certificates are not accepted", errRefused)
-	}
 	if holder, ok := key.(gossh.CryptoPublicKey); ok {
 		if public, ok := holder.CryptoPublicKey().(*rsa.PublicKey); ok && public.N.BitLen() < minRSABits {
 			return Identity{}, fmt.Errorf("%w: RSA key of %d bits", errRefused, public.N.BitLen())
 		}
 	}
-	who, err := c.server.cfg.Keys.Identify(ctx, key.Marshal())
+	who, err := c.server.cfg.Keys.Identify(ctx, key.Marshal(), c.RemoteAddr())
 	switch {
-	case errors.Is(err, ErrUnknownKey):
+	case errors.Is(err, ErrUnknownKey), errors.As(err, new(NoLogin)):
 		return Identity{}, fmt.Errorf("%w: %w", errRefused, err)
 	case err != nil:
 		return Identity{}, err
 	}
 	who.Operator = false // only the admin socket makes operators
-	who.Fingerprint = gossh.FingerprintSHA256(key)
+	who.Fingerprint = fingerprint(key)
 	return who, nil
 }
 
-// identity is who an authenticated connection belongs to; false is a mistake of ours.
-func (c *conn) identity(conn *gossh.ServerConn) (Identity, bool) {
-	if c.admin {
-		return Identity{Operator: true}, true
+// fingerprint is that of the key, which a certificate is for.
+func fingerprint(key gossh.PublicKey) string {
+	if certificate, ok := key.(*gossh.Certificate); ok {
+		key = certificate.Key
 	}
-	if conn.Permissions == nil {
-		return Identity{}, false
-	}
-	who, ok := conn.Permissions.ExtraData[identityKey{}].(Identity)
-	return who, ok
+	return gossh.FingerprintSHA256(key)
 }

@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -33,10 +34,16 @@ type conn struct {
 		why         error
 	}
 
+	life context.Context // parent of every session's: ends with the connection, and before it with the access
+	end  context.CancelCauseFunc
+
 	mu            sync.Mutex // guards what follows; setting a deadline does not block
 	authenticated bool
-	channels      int // open session channels
-	sessions      int // running commands
+	key           gossh.PublicKey // that logged in; nil before, and for the admin socket
+	expiry        *time.Timer     // of that login; nil if it has none
+	expelled      bool            // closes when no command runs
+	channels      int             // open session channels
+	sessions      int             // running commands
 }
 
 // admit counts a connection in.
@@ -58,6 +65,7 @@ func (s *Server) admit(raw net.Conn, admin bool) (*conn, error) {
 		s.public++
 		s.perIP[c.ip]++
 	}
+	c.life, c.end = context.WithCancelCause(s.sessions)
 	s.conns[c] = struct{}{}
 	s.serving.Add(1)
 	return c, nil
@@ -66,6 +74,8 @@ func (s *Server) admit(raw net.Conn, admin bool) (*conn, error) {
 // dismiss closes a connection and counts it out.
 func (s *Server) dismiss(c *conn) {
 	c.Close()
+	c.end(nil)
+	c.stopExpiry()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
@@ -136,14 +146,6 @@ func (c *conn) failed(err error) {
 	}
 }
 
-// accepted ends the login's deadline.
-func (c *conn) accepted() {
-	c.mu.Lock()
-	c.authenticated = true
-	c.mu.Unlock()
-	c.extend()
-}
-
 func (c *conn) extend() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,7 +193,11 @@ func (c *conn) count(channels, sessions int) bool {
 	}
 	c.channels += channels
 	c.sessions += sessions
+	over := c.expelled && c.sessions == 0
 	c.mu.Unlock()
+	if over {
+		c.hangUp()
+	}
 	c.extend()
 	return true
 }

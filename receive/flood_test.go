@@ -24,9 +24,9 @@ type counting struct {
 	asked atomic.Int64
 }
 
-func (c *counting) Identify(ctx context.Context, wire []byte) (receive.Identity, error) {
+func (c *counting) Identify(ctx context.Context, wire []byte, remote net.Addr) (receive.Identity, error) {
 	c.asked.Add(1)
-	return c.KeyStore.Identify(ctx, wire)
+	return c.KeyStore.Identify(ctx, wire, remote)
 }
 
 // A client that offers one key after the other is cut off at AuthAttempts.

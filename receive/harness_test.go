@@ -23,7 +23,7 @@ import (
 // keyring is a KeyStore in memory: wire format → user.
 type keyring map[string]string
 
-func (k keyring) Identify(_ context.Context, wire []byte) (receive.Identity, error) {
+func (k keyring) Identify(_ context.Context, wire []byte, _ net.Addr) (receive.Identity, error) {
 	user, ok := k[string(wire)]
 	if !ok {
 		return receive.Identity{}, receive.ErrUnknownKey
@@ -69,6 +69,7 @@ func (x script) Command(ctx context.Context, who receive.Identity, line string, 
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
+		<-ctx.Done() // a moment after the write that failed
 		x.ended <- context.Cause(ctx)
 	default:
 		fmt.Fprintf(s.Stdout(), "command %q", line)

@@ -25,14 +25,25 @@ type Identity struct {
 	Admin       bool
 	Operator    bool   // came through the admin socket: whoever runs this server; User is empty
 	Fingerprint string // SHA256:… of the key that signed
+	Certificate string // what certifies that key, for the audit; "" nothing
+
+	App   string    // the one app that the key is for, "" all that the user may
+	Until time.Time // when the login ends by itself; zero: never
 }
 
 // ErrUnknownKey is what a KeyStore answers for a key that belongs to nobody.
 var ErrUnknownKey = errors.New("unknown key")
 
-// KeyStore knows whose key it is. wire is the public key in the format of RFC 4253, section 6.6.
+// NoLogin is what a KeyStore answers for a key that it knows and that may not log in: a sentence that a terminal can be shown, for whoever
+// signs with the key.
+type NoLogin string
+
+func (n NoLogin) Error() string { return string(n) }
+
+// KeyStore knows whose key, or certificate, it is, and whether it may log in from remote. wire is in the format of RFC 4253, section 6.6.
+// It is asked before and after the client has signed, for every session, and by Recheck.
 type KeyStore interface {
-	Identify(ctx context.Context, wire []byte) (Identity, error)
+	Identify(ctx context.Context, wire []byte, remote net.Addr) (Identity, error)
 }
 
 // Sessions does the work. Each method returns the exit status, 0 to 255. ctx ends when the client is gone, has closed the
@@ -62,6 +73,9 @@ type Config struct {
 
 	// Refused is told of a connection that ended without a login though keys were offered: of the last one, and why. May be nil.
 	Refused func(remote net.Addr, fingerprint string, why error)
+
+	// LoggedIn is told of every login by a key or a certificate. May be nil.
+	LoggedIn func(who Identity, remote net.Addr)
 
 	MaxConnections           int           // 200; the admin socket does not count
 	MaxConnectionsPerIP      int           // 50; per /64 for IPv6
@@ -108,6 +122,9 @@ func (c *Config) banner() string {
 	}
 	return "boathook_" + clean
 }
+
+// ErrEnded is the cause with which a session's context ends when whoever began it could not log in any more.
+var ErrEnded = errors.New("the access has ended")
 
 // ErrShutdown is the cause with which a session's context ends when the server shuts down.
 var ErrShutdown = errors.New("the server is shutting down")
@@ -222,6 +239,20 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.serving.Wait()
 	return err
+}
+
+// Recheck asks again whether those who are connected may log in, and ends the connections of those who may not. What they run has endGrace
+// to say goodbye. A key that cannot be looked up now is looked up again with the connection's next session.
+func (s *Server) Recheck(ctx context.Context) {
+	for _, c := range s.open() {
+		_, err := c.again(ctx)
+		switch {
+		case errors.Is(err, errRefused):
+			c.expel(err)
+		case err != nil && !errors.Is(err, errNobody):
+			s.cfg.Log.Error("ssh key lookup", "remote", c.RemoteAddr().String(), "err", err)
+		}
+	}
 }
 
 func (s *Server) isClosing() bool {

@@ -49,9 +49,12 @@ func (c *conn) session(_ *ssh.Server, sc *gossh.ServerConn, offer gossh.NewChann
 		return
 	}
 	defer c.count(-1, 0)
-	who, ok := c.identity(sc)
-	if !ok {
-		c.warn("refuse session", offer.Reject(gossh.Prohibited, "not authenticated"))
+	who, err := c.again(c.life)
+	if err != nil {
+		c.warn("refuse session", offer.Reject(gossh.Prohibited, "your access has ended"))
+		if errors.Is(err, errRefused) {
+			c.expel(err)
+		}
 		return
 	}
 	ch, requests, err := offer.Accept()
@@ -65,7 +68,7 @@ func (c *conn) session(_ *ssh.Server, sc *gossh.ServerConn, offer gossh.NewChann
 // requests answers a channel's requests (RFC 4254, section 6) until it is closed. As x/crypto closes requests when the
 // client closes the channel and when the connection ends, this is also how a command learns that nobody waits for it.
 func (c *conn) requests(who Identity, s *session, requests <-chan *gossh.Request) {
-	ctx, cancel := context.WithCancelCause(c.server.sessions)
+	ctx, cancel := context.WithCancelCause(c.life)
 	var command sync.WaitGroup
 	defer command.Wait()
 	defer cancel(errClientGone)

@@ -25,7 +25,13 @@ func manage(ctx context.Context, args []string, stdin io.Reader, stdout, stderr 
 	if args[0] == "help" || !known {
 		return table.Run(ctx, &command.Call{Args: args, Stdout: stdout, Stderr: stderr})
 	}
-	return request(ctx, socket(cmp.Or(os.Getenv("BOATHOOK_DATA"), defaultData())), args, stdin, stdout, stderr)
+	args, in, err := openKey(args, io.NopCloser(stdin))
+	if err != nil {
+		fmt.Fprintln(stderr, "boathook:", err)
+		return 1
+	}
+	defer in.Close()
+	return request(ctx, socket(cmp.Or(os.Getenv("BOATHOOK_DATA"), defaultData())), args, in, stdout, stderr)
 }
 
 // request runs a command on the boathook that serves the socket and returns its exit status; 1 if none answers.

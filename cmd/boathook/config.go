@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"boathook/builder"
 	"boathook/receive/deploy"
 )
@@ -50,6 +52,8 @@ type config struct {
 	sshConnections int
 	sshPerIP       int
 	sshIdle        time.Duration
+	userCA         string
+	userCAs        []ssh.PublicKey // in the file userCA
 	finish         time.Duration
 }
 
@@ -103,6 +107,7 @@ func (c *config) flags() *flag.FlagSet {
 	countVar(fs, &c.sshConnections, "ssh-connections", 200, "SSH connections at once")
 	countVar(fs, &c.sshPerIP, "ssh-connections-per-ip", 50, "SSH connections at once from one address")
 	durationVar(fs, &c.sshIdle, "ssh-idle", 10*time.Minute, "after which a silent SSH connection is closed")
+	fs.StringVar(&c.userCA, "user-ca", "", "`file` of public keys, one a line: SSH certificates that one of them signed for a user's name log that user in")
 	durationVar(fs, &c.finish, "finish-time", 10*time.Minute, "for deployments under way when another boathook replaces this one (SIGUSR2)")
 	return fs
 }
@@ -143,6 +148,11 @@ func (c *config) check() (err error) {
 	if c.caFile != "" {
 		if _, err := os.ReadFile(c.caFile); err != nil {
 			return fmt.Errorf("build-ca: %w: name a PEM file that boathook may read", err)
+		}
+	}
+	if c.userCA != "" {
+		if c.userCAs, err = readUserCAs(c.userCA); err != nil {
+			return fmt.Errorf("user-ca: %w", err)
 		}
 	}
 	return nil

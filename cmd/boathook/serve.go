@@ -245,12 +245,13 @@ func (s *server) openDeployer(ctx context.Context) error {
 // openDoors makes the SSH server and the commands behind it.
 func (s *server) openDoors(context.Context) (err error) {
 	s.apps = apps.New(apps.Config{
-		Store: s.store, Runtime: s.deployer, Repositories: s.repos, Log: s.log,
+		Store: s.store, Runtime: s.deployer, Repositories: s.repos, UserCAs: s.cfg.userCAs, Log: s.log,
+		AccessChanged: func(ctx context.Context) { s.ssh.Recheck(ctx) },
 	})
-	s.work = &sessions{store: s.store, log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands(), remote: s.remote()}
+	s.work = &sessions{log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands(), remote: s.remote()}
 	s.ssh, err = receive.New(receive.Config{
-		HostKeyDir: filepath.Join(s.cfg.data, "host-keys"), Keys: keys{s.store}, Log: s.log, Version: version(),
-		Sessions: s.work, Refused: s.work.loginRefused,
+		HostKeyDir: filepath.Join(s.cfg.data, "host-keys"), Keys: keys{s.apps}, Log: s.log, Version: version(),
+		Sessions: s.work, Refused: s.work.loginRefused, LoggedIn: s.work.loggedIn,
 		MaxConnections: s.cfg.sshConnections, MaxConnectionsPerIP: s.cfg.sshPerIP, Idle: s.cfg.sshIdle,
 	})
 	return err
@@ -329,6 +330,6 @@ func (s *server) announce(ctx context.Context) {
 	s.log.Info("boathook serves", "version", version(), "ssh", s.sshListener.Addr().String(), "http", s.httpListener.Addr().String(),
 		"apps", s.appsURL.String(), "engine", s.engine.Name(), "data", s.cfg.data)
 	if users, err := s.store.Users(ctx); err == nil && len(users) == 0 {
-		s.log.Info("there is no user yet: run 'boathook users-add --admin NAME', then 'boathook keys-add --user NAME KEYNAME < ~/.ssh/id_ed25519.pub'")
+		s.log.Info("there is no user yet: run 'boathook users-add --admin NAME --key ~/.ssh/id_ed25519.pub'")
 	}
 }

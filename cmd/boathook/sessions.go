@@ -13,31 +13,26 @@ import (
 	"boathook/receive/command"
 	"boathook/receive/deploy"
 	"boathook/receive/gitpack"
-	"boathook/receive/state"
 )
 
 // keys finds out whose key it is.
-type keys struct{ store *state.Store }
+type keys struct{ apps *apps.Service }
 
 // Identify implements receive.KeyStore.
-func (k keys) Identify(ctx context.Context, wire []byte) (receive.Identity, error) {
-	key, err := k.store.KeyByBlob(ctx, wire)
-	if errors.Is(err, state.ErrNotFound) {
-		return receive.Identity{}, receive.ErrUnknownKey
+func (k keys) Identify(ctx context.Context, wire []byte, remote net.Addr) (receive.Identity, error) {
+	c, err := k.apps.Login(ctx, wire, remote)
+	var why apps.NoLogin
+	switch {
+	case errors.Is(err, apps.ErrUnknownKey):
+		err = receive.ErrUnknownKey
+	case errors.As(err, &why):
+		err = receive.NoLogin(why)
 	}
-	if err != nil {
-		return receive.Identity{}, err
-	}
-	user, err := k.store.User(ctx, key.User)
-	if err != nil {
-		return receive.Identity{}, err
-	}
-	return receive.Identity{User: user.Name, Admin: user.Admin, Fingerprint: key.Fingerprint}, nil
+	return receive.Identity{User: c.User, Admin: c.Admin, Fingerprint: c.Fingerprint, Certificate: c.Certificate, App: c.App, Until: c.Until}, err
 }
 
 // sessions is what an SSH session may do: push, clone, or a management command.
 type sessions struct {
-	store    *state.Store
 	log      *slog.Logger
 	apps     *apps.Service
 	repos    *gitpack.Repos
@@ -48,25 +43,24 @@ type sessions struct {
 	pushes atomic.Int64 // under way, from the first byte
 }
 
-// caller is who asks in this session, whose key is in use now.
-func (d *sessions) caller(ctx context.Context, who receive.Identity, s receive.Session) apps.Caller {
-	if who.Fingerprint != "" {
-		if err := d.store.TouchKey(ctx, who.Fingerprint); err != nil {
-			d.log.Error("use of a key not recorded", "user", who.User, "key", who.Fingerprint, "err", err)
-		}
+// callerOf is who comes from remote.
+func callerOf(who receive.Identity, remote net.Addr) apps.Caller {
+	return apps.Caller{
+		User: who.User, Admin: who.Admin, Operator: who.Operator, Fingerprint: who.Fingerprint, Certificate: who.Certificate,
+		App: who.App, Until: who.Until, Remote: remote.String(),
 	}
-	return apps.Caller{User: who.User, Admin: who.Admin, Operator: who.Operator, Fingerprint: who.Fingerprint, Remote: s.RemoteAddr().String()}
 }
 
 // ReceivePack implements receive.Sessions: git push.
 func (d *sessions) ReceivePack(ctx context.Context, who receive.Identity, app string, s receive.Session) int {
 	d.pushes.Add(1)
 	defer d.pushes.Add(-1)
-	caller := d.caller(ctx, who, s)
-	if err := d.apps.MayDeploy(ctx, caller, app); err != nil {
+	ctx, visit := d.apps.Enter(ctx, callerOf(who, s.RemoteAddr()))
+	defer visit.Leave()
+	if err := d.apps.MayDeploy(ctx, visit.Caller, app); err != nil {
 		return refuse(s, err)
 	}
-	push := &recordedPush{Push: deploy.Push{Deployer: d.deployer, Pusher: who.User}, sessions: d, caller: caller}
+	push := &recordedPush{Push: deploy.Push{Deployer: d.deployer, Pusher: who.User, Access: visit.Access}, sessions: d, caller: visit.Caller}
 	if who.Operator {
 		push.Pusher = "operator"
 	}
@@ -79,7 +73,9 @@ func (d *sessions) ReceivePack(ctx context.Context, who receive.Identity, app st
 
 // UploadPack implements receive.Sessions: git clone and fetch.
 func (d *sessions) UploadPack(ctx context.Context, who receive.Identity, app string, s receive.Session) int {
-	if err := d.apps.MayClone(ctx, d.caller(ctx, who, s), app); err != nil {
+	ctx, visit := d.apps.Enter(ctx, callerOf(who, s.RemoteAddr()))
+	defer visit.Leave()
+	if err := d.apps.MayClone(ctx, visit.Caller, app); err != nil {
 		return refuse(s, err)
 	}
 	return d.repos.UploadPack(ctx, app, s.Stdin(), s.Stdout(), s.Stderr())
@@ -118,6 +114,13 @@ func (d *sessions) loginRefused(remote net.Addr, fingerprint string, why error) 
 	}
 }
 
+// loggedIn records where a key was used.
+func (d *sessions) loggedIn(who receive.Identity, remote net.Addr) {
+	if err := d.apps.LoggedIn(context.Background(), callerOf(who, remote)); err != nil {
+		d.log.Error("use of a key not recorded", "user", who.User, "key", who.Fingerprint, "err", err)
+	}
+}
+
 // refuse answers git before anything is sent: the client prints "fatal: remote error: TEXT".
 func refuse(s receive.Session, err error) int {
 	if err := gitpack.RefuseEarly(s.Stdout(), err.Error()); err != nil {
@@ -133,8 +136,10 @@ func (d *sessions) Command(ctx context.Context, who receive.Identity, line strin
 		fmt.Fprintln(s.Stderr(), err)
 		return 2
 	}
+	ctx, visit := d.apps.Enter(ctx, callerOf(who, s.RemoteAddr()))
+	defer visit.Leave()
 	return d.commands.Run(ctx, &command.Call{
-		Args: args, Caller: d.caller(ctx, who, s), Service: d.apps, Remote: d.remote,
+		Args: args, Caller: visit.Caller, Service: d.apps, Remote: d.remote,
 		Stdin: s.Stdin(), Stdout: s.Stdout(), Stderr: s.Stderr(),
 	})
 }

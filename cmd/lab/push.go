@@ -92,7 +92,7 @@ func runPush(ctx context.Context, args []string, out io.Writer) (_ map[string]an
 // anyone lets every key in: what is measured is the way, not the door.
 type anyone struct{}
 
-func (anyone) Identify(_ context.Context, wire []byte) (receive.Identity, error) {
+func (anyone) Identify(_ context.Context, wire []byte, _ net.Addr) (receive.Identity, error) {
 	key, err := gossh.ParsePublicKey(wire)
 	if err != nil {
 		return receive.Identity{}, err

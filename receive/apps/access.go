@@ -26,13 +26,13 @@ const (
 
 // MayDeploy tells whether the caller may push to the app.
 func (s *Service) MayDeploy(ctx context.Context, c Caller, app string) error {
-	_, err := s.look(ctx, c, app, "push", member)
+	_, err := s.look(ctx, c.bound(app), app, "push", member)
 	return err
 }
 
 // MayClone tells whether the caller may read the app's repository.
 func (s *Service) MayClone(ctx context.Context, c Caller, app string) error {
-	_, err := s.look(ctx, c, app, "clone", member)
+	_, err := s.look(ctx, c.bound(app), app, "clone", member)
 	return err
 }
 
@@ -60,8 +60,18 @@ func (s *Service) change(ctx context.Context, c Caller, name, action string, nee
 	return s.record(ctx, c, name, action, err)
 }
 
-// allowed returns the app if the caller has the level.
+// allowed is permitted for an operation, whose visit ends when it is permitted no more.
 func (s *Service) allowed(ctx context.Context, c Caller, name string, need level) (state.App, error) {
+	drop := c.visit.note(grant{c, name, need})
+	app, err := s.permitted(ctx, c, name, need)
+	if err != nil {
+		drop()
+	}
+	return app, err
+}
+
+// permitted returns the app if the caller has the level.
+func (s *Service) permitted(ctx context.Context, c Caller, name string, need level) (state.App, error) {
 	app, err := s.cfg.Store.App(ctx, name)
 	if errors.Is(err, state.ErrNotFound) {
 		return app, ErrNoApp
@@ -73,8 +83,10 @@ func (s *Service) allowed(ctx context.Context, c Caller, name string, need level
 	switch {
 	case err != nil:
 		return state.App{}, err
-	case has == none:
+	case has == none || c.App != "" && c.App != name:
 		return state.App{}, ErrNoApp
+	case c.App != "":
+		return state.App{}, unbound(c)
 	case has < need:
 		return state.App{}, fmt.Errorf("%w with %s: ask its owner %s", ErrDenied, name, app.Owner)
 	}
@@ -97,8 +109,19 @@ func (s *Service) level(ctx context.Context, c Caller, app state.App) (level, er
 	return none, err
 }
 
+// unbound refuses a deploy-only key what is not the push to its app.
+func unbound(c Caller) error {
+	if c.App == "" {
+		return nil
+	}
+	return fmt.Errorf("%w with this key: it is for pushing to %s, cloning it and reading its deployments' logs", ErrDenied, c.App)
+}
+
 // manages refuses who is no administrator what one does: "manages users".
 func manages(c Caller, what string) error {
+	if err := unbound(c); err != nil {
+		return err
+	}
 	if c.Operator || c.Admin {
 		return nil
 	}
@@ -107,6 +130,9 @@ func manages(c Caller, what string) error {
 
 // person is whose things the caller means: his own, or as administrator another's.
 func (s *Service) person(ctx context.Context, c Caller, user string) (string, error) {
+	if err := unbound(c); err != nil {
+		return "", err
+	}
 	switch {
 	case user == "" && c.Operator:
 		return s.onlyUser(ctx)

@@ -125,6 +125,31 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
+// A deploy-only key may push to its app, clone it and read what its deployments printed, as long as its user may. It may nothing else, and
+// nothing at all with another app.
+func TestDeployOnlyKey(t *testing.T) {
+	open := map[string]bool{"deploy": true, "clone": true, "deployment log": true}
+	for _, op := range operations {
+		for _, test := range []struct {
+			user Caller
+			app  string
+			want answer
+		}{
+			{olga, "my-app", yes}, {adam, "my-app", yes}, {colin, "my-app", yes}, {lily, "my-app", op.limited}, {steve, "my-app", noApp}, {olga, "next-app", noApp}, {adam, "next-app", noApp},
+		} {
+			w := newWorld(t)
+			test.user.App = test.app
+			want := test.want
+			if !open[op.name] && want == yes {
+				want = denied
+			}
+			if got := answerOf(t, op.do(t.Context(), w.Service, test.user, "my-app")); got != want {
+				t.Errorf("%s: %s's key for %s gets %q, want %q", op.name, test.user.User, test.app, got, want)
+			}
+		}
+	}
+}
+
 // Nobody learns from an answer whether an app of a name exists.
 func TestForbiddenAnswersLikeUnknown(t *testing.T) {
 	w := newWorld(t)
@@ -152,7 +177,7 @@ func TestPermissionsToManageUsers(t *testing.T) {
 		}},
 		{"keys of another", func(ctx context.Context, s *Service, c Caller) error { _, err := s.Keys(ctx, c, "lily"); return err }},
 		{"add a key to another", func(ctx context.Context, s *Service, c Caller) error {
-			_, err := s.AddKey(ctx, c, "lily", "laptop", newKey(t))
+			_, err := s.AddKey(ctx, c, NewKey{User: "lily", Name: "laptop", Text: newKey(t)})
 			return err
 		}},
 	} {
@@ -160,7 +185,7 @@ func TestPermissionsToManageUsers(t *testing.T) {
 			for _, test := range []struct {
 				caller Caller
 				want   answer
-			}{{operator, yes}, {adam, yes}, {olga, denied}, {colin, denied}, {steve, denied}, {Caller{}, denied}} {
+			}{{operator, yes}, {adam, yes}, {Caller{User: "adam", Admin: true, App: "my-app"}, denied}, {olga, denied}, {colin, denied}, {steve, denied}, {Caller{}, denied}} {
 				w := newWorld(t)
 				if got := answerOf(t, op.do(t.Context(), w.Service, test.caller)); got != test.want {
 					t.Errorf("%+v gets %q, want %q", test.caller, got, test.want)

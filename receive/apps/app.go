@@ -59,6 +59,9 @@ type App struct {
 
 // List returns the apps that the caller may see.
 func (s *Service) List(ctx context.Context, c Caller) ([]App, error) {
+	if err := unbound(c); err != nil {
+		return nil, s.record(ctx, c, "", "apps", err)
+	}
 	seen, err := s.seen(ctx, c)
 	if err != nil {
 		return nil, err
@@ -102,6 +105,7 @@ func (s *Service) Destroy(ctx context.Context, c Caller, name, confirm string) e
 		if err := s.cfg.Repositories.Remove(ctx, name); err != nil {
 			return err
 		}
-		return s.cfg.Store.DeleteApp(ctx, name)
+		c.visit.forget(name)
+		return s.endAccess(ctx, s.cfg.Store.DeleteApp(ctx, name))
 	})
 }

@@ -60,7 +60,7 @@ func TestEveryRefusalIsAudited(t *testing.T) {
 		"users-remove lily":     func(ctx context.Context) error { return w.RemoveUser(ctx, steve, "lily") },
 		"keys":                  func(ctx context.Context) error { _, err := w.Keys(ctx, steve, "lily"); return err },
 		"keys-add": func(ctx context.Context) error {
-			_, err := w.AddKey(ctx, steve, "lily", "laptop", newKey(t))
+			_, err := w.AddKey(ctx, steve, NewKey{User: "lily", Name: "laptop", Text: newKey(t)})
 			return err
 		},
 		"keys-remove": func(ctx context.Context) error { return w.RemoveKey(ctx, steve, "lily", "laptop") },
@@ -87,7 +87,9 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	}{
 		{adam, "", "users-add eve", func(c Caller) error { return w.AddUser(ctx, c, "eve", false) }},
 		{operator, "", "users-add root --admin", func(c Caller) error { return w.AddUser(ctx, c, "root", true) }},
-		{olga, "", "keys-add " + print, func(c Caller) error { _, err := w.AddKey(ctx, c, "", "laptop", text); return err }},
+		{olga, "", "keys-add " + print, func(c Caller) error { _, err := w.AddKey(ctx, c, NewKey{Name: "laptop", Text: text}); return err }},
+		{olga, "", "tokens-add", func(c Caller) error { return second(w.AddToken(ctx, c, NewToken{Name: "ci"})) }},
+		{adam, "", "tokens-remove for olga", func(c Caller) error { return w.RemoveToken(ctx, c, "olga", "ci") }},
 		{operator, "", "keys-remove " + print + " for olga", func(c Caller) error { return w.RemoveKey(ctx, c, "olga", "laptop") }},
 		{adam, "", "users-remove eve", func(c Caller) error { return w.RemoveUser(ctx, c, "eve") }},
 		{olga, "new-app", "create", func(c Caller) error { _, err := w.Create(ctx, c, "new-app", ""); return err }},
@@ -159,9 +161,12 @@ func TestMistypedSecretsAreNotRecorded(t *testing.T) {
 			"app":             second(w.Create(ctx, olga, secret, "")),
 			"owner":           second(w.Create(ctx, adam, "new-app", secret)),
 			"app to use":      second(w.Variables(ctx, olga, secret)),
-			"key's name":      second(w.AddKey(ctx, olga, "", secret+"\x1b", newKey(t))),
-			"key":             second(w.AddKey(ctx, olga, "", "laptop", []byte(secret))),
+			"key's name":      second(w.AddKey(ctx, olga, NewKey{Name: secret + "\x1b", Text: newKey(t)})),
+			"key":             second(w.AddKey(ctx, olga, NewKey{Name: "laptop", Text: []byte(secret)})),
 			"key to remove":   w.RemoveKey(ctx, olga, "", secret),
+			"key's app":       second(w.AddKey(ctx, olga, NewKey{Name: "ci", Text: newKey(t), App: secret})),
+			"token's name":    second(w.AddToken(ctx, olga, NewToken{Name: secret + "\x1b"})),
+			"token to remove": w.RemoveToken(ctx, olga, "", secret),
 			"process type":    second(w.Scale(ctx, olga, "my-app", []Change{{Type: secret, Amount: 1}})),
 			"size":            second(w.Scale(ctx, olga, "my-app", []Change{{Type: "web", Amount: 1, Size: secret}})),
 			"destroy":         w.Destroy(ctx, olga, secret, secret),
@@ -172,7 +177,7 @@ func TestMistypedSecretsAreNotRecorded(t *testing.T) {
 			}
 		}
 	})
-	if len(entries) != 18 {
+	if len(entries) != 21 {
 		t.Errorf("%d entries", len(entries))
 	}
 	for _, e := range entries {
@@ -180,7 +185,7 @@ func TestMistypedSecretsAreNotRecorded(t *testing.T) {
 			t.Errorf("entry %+v", e)
 		}
 	}
-	if strings.Contains(log.String(), secret) || strings.Count(log.String(), "request refused") != 18 {
+	if strings.Contains(log.String(), secret) || strings.Count(log.String(), "request refused") != 21 {
 		t.Errorf("log %s", log.String())
 	}
 }

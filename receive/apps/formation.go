@@ -158,7 +158,7 @@ func (s *Service) Deployment(ctx context.Context, c Caller, app string, id int64
 
 // DeploymentLog writes what the pusher saw; id 0 is the newest deployment.
 func (s *Service) DeploymentLog(ctx context.Context, c Caller, app string, id int64, w io.Writer) error {
-	if _, err := s.look(ctx, c, app, "deployment-logs", limited); err != nil {
+	if _, err := s.look(ctx, c.bound(app), app, "deployment-logs", limited); err != nil {
 		return err
 	}
 	d, err := s.deployment(ctx, app, id)

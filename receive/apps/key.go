@@ -1,12 +1,11 @@
 package apps
 
 import (
-	"bytes"
 	"context"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,71 +14,40 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-const (
-	minRSABits = 2048
-	maxKeyName = 64 // characters
-)
+const maxLabel = 64 // characters
 
-// ParseKey reads one public key as OpenSSH writes it, and refuses what SPEC does not allow.
-func ParseKey(text []byte) (ssh.PublicKey, error) {
-	if err := otherFormat(text); err != nil {
-		return nil, err
-	}
-	key, _, options, rest, err := ssh.ParseAuthorizedKey(text)
-	if err != nil || len(options) > 0 || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("this is not one OpenSSH public key: send the one line of a file like ~/.ssh/id_ed25519.pub")
-	}
-	switch key.Type() {
-	case ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256:
-		return key, nil
-	case ssh.KeyAlgoRSA:
-		if bits := rsaBits(key); bits < minRSABits {
-			return nil, fmt.Errorf("an RSA key of %d bits is too weak: make one with 'ssh-keygen -t ed25519'", bits)
-		}
-		return key, nil
-	}
-	return nil, fmt.Errorf("a key of type %s is not accepted: make one with 'ssh-keygen -t ed25519'", key.Type())
-}
-
-// otherFormat tells what to do with a key that is not in OpenSSH's public format. A PuTTY key comes as the .ppk file, which has
-// both halves, or as the public half that PuTTYgen saves (RFC 4716).
-func otherFormat(text []byte) error {
-	switch {
-	case bytes.Contains(text, []byte("PuTTY-User-Key-File")):
-		return errors.New("this is a PuTTY key, and its private half with it: convert it with 'puttygen KEY.ppk -O public-openssh -o KEY.pub' and send KEY.pub")
-	case bytes.Contains(text, []byte("BEGIN SSH2 PUBLIC KEY")):
-		return errors.New("this is a PuTTY key: convert it with 'ssh-keygen -i -f KEY.pub > KEY.openssh.pub' and send that file")
-	case bytes.Contains(text, []byte("PRIVATE KEY")):
-		return errors.New("this is a PRIVATE key, which nobody else may see: consider it lost, make a new pair with 'ssh-keygen -t ed25519' and send the file that ends in .pub")
-	}
-	return nil
-}
-
-// rsaBits is the size of an RSA key, 0 of another.
-func rsaBits(key ssh.PublicKey) int {
-	holder, ok := key.(ssh.CryptoPublicKey)
-	if !ok {
-		return 0
-	}
-	public, ok := holder.CryptoPublicKey().(*rsa.PublicKey)
-	if !ok {
-		return 0
-	}
-	return public.N.BitLen()
-}
-
-func checkKeyName(name string) error {
+// checkLabel refuses what cannot name a thing of a user's, "a key" for one.
+func checkLabel(thing, name string) error {
 	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
-	if name == "" || utf8.RuneCountInString(name) > maxKeyName || !utf8.ValidString(name) || strings.ContainsFunc(name, hidden) {
-		return invalidf("%q cannot name a key: use up to %d characters that can be seen", name, maxKeyName)
+	if name == "" || utf8.RuneCountInString(name) > maxLabel || !utf8.ValidString(name) || strings.ContainsFunc(name, hidden) {
+		return invalidf("%q cannot name %s: use up to %d characters that can be seen", name, thing, maxLabel)
 	}
 	return nil
 }
 
-// AddKey gives user ("" the caller) a key.
-func (s *Service) AddKey(ctx context.Context, c Caller, user, name string, text []byte) (state.Key, error) {
-	key, err := s.addKey(ctx, c, user, name, text)
-	return key, s.record(ctx, c, "", keyAction("keys-add", c, key), err)
+// Key is a key as its user sees it.
+type Key struct {
+	state.Key
+	Bits int
+}
+
+// NewKey is a key to be added.
+type NewKey struct {
+	User    string // "" the caller
+	Name    string
+	Text    []byte    // as OpenSSH writes it
+	App     string    // the one app that it is for, to push and clone; "" all that the user may
+	Expires time.Time // zero: never
+}
+
+// AddKey gives a user a key.
+func (s *Service) AddKey(ctx context.Context, c Caller, k NewKey) (Key, error) {
+	key, err := s.addKey(ctx, c, k)
+	action := keyAction("keys-add", c, key.Key)
+	if k.App != "" {
+		action += " --app"
+	}
+	return key, s.record(ctx, c, k.App, action, err)
 }
 
 // keyAction is an action about a key, "" for one that was not found out, of the caller's own or of another user.
@@ -93,45 +61,106 @@ func keyAction(verb string, c Caller, key state.Key) string {
 	return verb
 }
 
-func (s *Service) addKey(ctx context.Context, c Caller, user, name string, text []byte) (state.Key, error) {
-	user, err := s.person(ctx, c, user)
-	if err != nil {
-		return state.Key{}, err
+func (s *Service) addKey(ctx context.Context, c Caller, k NewKey) (key Key, err error) {
+	if k.User, err = s.person(ctx, c, k.User); err != nil {
+		return Key{}, err
 	}
-	if err := checkKeyName(name); err != nil {
-		return state.Key{}, err
+	if err := outlasts(c, k.User, k.Expires); err != nil {
+		return Key{}, err
 	}
-	public, err := ParseKey(text)
-	if err != nil {
-		return state.Key{}, err
+	if k.App != "" {
+		if err := s.mayDeployTo(ctx, k); err != nil {
+			return Key{}, err
+		}
 	}
-	key := state.Key{User: user, Name: name, Type: public.Type(), Fingerprint: ssh.FingerprintSHA256(public), Blob: public.Marshal()}
-	taken, err := s.cfg.Store.KeyByBlob(ctx, key.Blob)
-	switch {
-	case err == nil && taken.User == user:
-		return key, fmt.Errorf("%s has this key already, as %s: it can be used", user, taken.Name)
-	case err == nil:
-		return key, errors.New("this key is another user's: make one with 'ssh-keygen -t ed25519'")
-	case !errors.Is(err, state.ErrNotFound):
+	if key, err = s.readKey(ctx, k); err != nil {
 		return key, err
 	}
-	err = s.cfg.Store.AddKey(ctx, key)
+	err = s.cfg.Store.AddKey(ctx, key.Key)
 	if errors.Is(err, state.ErrExists) {
-		return key, fmt.Errorf("%s has a key named %s already: choose another name", user, name)
+		return key, fmt.Errorf("%s has a key named %s already: choose another name", k.User, k.Name)
 	}
 	return key, err
 }
 
+// mayDeployTo refuses a key for an app to which its user may not push: it would be of no use.
+func (s *Service) mayDeployTo(ctx context.Context, k NewKey) error {
+	user, err := s.cfg.Store.User(ctx, k.User)
+	if err != nil {
+		return err
+	}
+	_, err = s.permitted(ctx, Caller{User: user.Name, Admin: user.Admin}, k.App, member)
+	return err
+}
+
+// readKey refuses a key that cannot be added, to whomever. A key that somebody has already comes back with its fingerprint.
+func (s *Service) readKey(ctx context.Context, k NewKey) (Key, error) {
+	if err := checkLabel("a key", k.Name); err != nil {
+		return Key{}, err
+	}
+	if err := checkExpiry(k.Expires); err != nil {
+		return Key{}, err
+	}
+	public, err := ParseKey(k.Text)
+	if err != nil {
+		return Key{}, err
+	}
+	key := Key{Bits: bitsOf(public), Key: state.Key{
+		User: k.User, Name: k.Name, Type: public.Type(), Fingerprint: ssh.FingerprintSHA256(public), Blob: public.Marshal(), App: k.App, Expires: k.Expires,
+	}}
+	return key, s.checkFree(ctx, key)
+}
+
+// checkFree refuses a key that somebody has: a key says who comes.
+func (s *Service) checkFree(ctx context.Context, key Key) error {
+	taken, err := s.cfg.Store.KeyByBlob(ctx, key.Blob)
+	switch {
+	case errors.Is(err, state.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case taken.User == key.User:
+		return fmt.Errorf("key is already taken: %s has it as %s. To change what it is for, remove it first with 'keys-remove'", taken.User, taken.Name)
+	}
+	return errors.New("key is already taken: it is another user's. Make one with 'ssh-keygen -t ed25519'")
+}
+
+// checkExpiry refuses an end that has come already.
+func checkExpiry(end time.Time) error {
+	if !end.IsZero() && !end.After(time.Now()) {
+		return invalidf("%s is over already: choose a later end", end.UTC().Format(time.DateTime))
+	}
+	return nil
+}
+
+// outlasts refuses an end of a key or a token of the caller's own that comes after that of the login, which would then mean nothing.
+func outlasts(c Caller, user string, end time.Time) error {
+	if c.Until.IsZero() || user != c.User || !end.IsZero() && !end.After(c.Until) {
+		return nil
+	}
+	return fmt.Errorf("what you logged in with ends at %s, and nothing that you add for yourself may outlast it: choose an earlier end with --expires, or ask an administrator",
+		c.Until.UTC().Format(time.DateTime))
+}
+
 // Keys returns the keys of user, "" the caller.
-func (s *Service) Keys(ctx context.Context, c Caller, user string) ([]state.Key, error) {
+func (s *Service) Keys(ctx context.Context, c Caller, user string) ([]Key, error) {
 	user, err := s.person(ctx, c, user)
 	if err != nil {
 		return nil, s.record(ctx, c, "", "keys", err)
 	}
-	return s.cfg.Store.Keys(ctx, user)
+	stored, err := s.cfg.Store.Keys(ctx, user)
+	var keys []Key
+	for _, k := range stored {
+		public, err := ssh.ParsePublicKey(k.Blob)
+		if err != nil {
+			return nil, fmt.Errorf("key %s of %s: %w", k.Name, user, err)
+		}
+		keys = append(keys, Key{Key: k, Bits: bitsOf(public)})
+	}
+	return keys, err
 }
 
-// RemoveKey removes a key of user by name or fingerprint.
+// RemoveKey removes a key of user by name or fingerprint, and ends the sessions that it began.
 func (s *Service) RemoveKey(ctx context.Context, c Caller, user, which string) error {
 	key, err := s.removeKey(ctx, c, user, which)
 	return s.record(ctx, c, "", keyAction("keys-remove", c, key), err)
@@ -148,7 +177,7 @@ func (s *Service) removeKey(ctx context.Context, c Caller, user, which string) (
 	}
 	for _, k := range keys {
 		if k.Name == which || k.Fingerprint == which {
-			return k, s.cfg.Store.DeleteKey(ctx, k.ID)
+			return k, s.endAccess(ctx, s.cfg.Store.DeleteKey(ctx, k.ID))
 		}
 	}
 	return state.Key{}, invalidf("there is no key %q: 'keys' lists them", which)

@@ -56,6 +56,19 @@ func hardwareKey(t *testing.T) []byte {
 	return ssh.MarshalAuthorizedKey(key)
 }
 
+func dsaKey(t *testing.T) []byte {
+	t.Helper()
+	power := func(n uint) *big.Int { return new(big.Int).Lsh(big.NewInt(1), n) }
+	key, err := ssh.ParsePublicKey(ssh.Marshal(struct {
+		Type       string
+		P, Q, G, Y *big.Int
+	}{"ssh-dss", power(1023), power(159), big.NewInt(2), big.NewInt(3)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ssh.MarshalAuthorizedKey(key)
+}
+
 func certificate(t *testing.T) []byte {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(nil)
@@ -99,14 +112,15 @@ func TestParseKey(t *testing.T) {
 		{"rsa 2048", line(t, rsaKey(2048)), ""},
 		{"hardware", hardwareKey(t), ""},
 		{"rsa 2047", line(t, rsaKey(2047)), "an RSA key of 2047 bits is too weak"},
+		{"dsa", dsaKey(t), "a key of type ssh-dss is not accepted"},
 		{"certificate", certificate(t), "a key of type ssh-ed25519-cert-v01@openssh.com is not accepted"},
 		{"nothing", nil, notOne},
 		{"prose", []byte("please let me in"), notOne},
 		{"cut off", one[:len(one)/2], notOne},
 		{"two", append(one[:len(one):len(one)], newKey(t)...), notOne},
 		{"with options", append([]byte(`command="rm -rf /" `), one...), notOne},
-		{"private", pem.EncodeToMemory(block), "this is a PRIVATE key"},
-		{"private, older format", []byte("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "this is a PRIVATE key"},
+		{"private", pem.EncodeToMemory(block), "this is a PRIVATE key, which nobody else may see: it must now be considered exposed"},
+		{"private, older format", []byte("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"), "this is a PRIVATE key, which nobody else may see: it must now be considered exposed"},
 		{"PuTTY's file", []byte("PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\n"), "puttygen KEY.ppk -O public-openssh -o KEY.pub"},
 		{"PuTTY's public half", []byte("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----\n"), "ssh-keygen -i -f KEY.pub > KEY.openssh.pub"},
 	} {
@@ -121,7 +135,7 @@ func TestAddKey(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	text := newKey(t)
-	key, err := w.AddKey(ctx, olga, "", "laptop", text)
+	key, err := w.AddKey(ctx, olga, NewKey{Name: "laptop", Text: text})
 	w.must(err)
 	if key.User != "olga" || key.Name != "laptop" || key.Type != "ssh-ed25519" || !strings.HasPrefix(key.Fingerprint, "SHA256:") {
 		t.Errorf("key %+v", key)
@@ -134,8 +148,8 @@ func TestAddKey(t *testing.T) {
 		want     string
 		forOther string
 	}{
-		{"another's", colin, "laptop", text, "this key is another user's", ""},
-		{"own, again", olga, "again", text, "olga has this key already, as laptop", ""},
+		{"another's", colin, "laptop", text, "key is already taken: it is another user's", ""},
+		{"own, again", olga, "again", text, "key is already taken: olga has it as laptop", ""},
 		{"name taken", olga, "laptop", newKey(t), "a key named laptop already", ""},
 		{"no name", olga, "", newKey(t), "cannot name a key", ""},
 		{"a name that clears the screen", olga, "a\x1b[2J", newKey(t), "cannot name a key", ""},
@@ -147,18 +161,43 @@ func TestAddKey(t *testing.T) {
 		{"operator says for whom", operator, "laptop", newKey(t), "there are 5 users", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := w.AddKey(ctx, test.caller, test.forOther, test.key, test.text)
+			_, err := w.AddKey(ctx, test.caller, NewKey{User: test.forOther, Name: test.key, Text: test.text})
 			wantText(t, err, test.want)
 		})
+	}
+}
+
+// A size is what ssh-keygen -l shows.
+func TestBits(t *testing.T) {
+	curve := func(c elliptic.Curve) []byte {
+		key, err := ecdsa.GenerateKey(c, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return line(t, &key.PublicKey)
+	}
+	for _, test := range []struct {
+		text []byte
+		want int
+	}{
+		{newKey(t), 256}, {hardwareKey(t), 256}, {line(t, rsaKey(3072)), 3072}, {curve(elliptic.P256()), 256}, {curve(elliptic.P384()), 384}, {curve(elliptic.P521()), 521},
+	} {
+		key, err := ParseKey(test.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bitsOf(key); got != test.want {
+			t.Errorf("%s has %d bits, want %d", key.Type(), got, test.want)
+		}
 	}
 }
 
 func TestRemoveKey(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	_, err := w.AddKey(ctx, olga, "", "laptop", newKey(t))
+	_, err := w.AddKey(ctx, olga, NewKey{Name: "laptop", Text: newKey(t)})
 	w.must(err)
-	ci, err := w.AddKey(ctx, olga, "olga", "ci", newKey(t))
+	ci, err := w.AddKey(ctx, olga, NewKey{User: "olga", Name: "ci", Text: newKey(t)})
 	w.must(err)
 	wantText(t, w.RemoveKey(ctx, steve, "", "laptop"), `there is no key "laptop"`)
 	wantText(t, w.RemoveKey(ctx, steve, "olga", "laptop"), ErrDenied.Error())

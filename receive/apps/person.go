@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"boathook/receive/state"
 )
@@ -18,6 +19,27 @@ func (s *Service) AddUser(ctx context.Context, c Caller, name string, admin bool
 		action += " --admin"
 	}
 	return s.record(ctx, c, "", action, s.addUser(ctx, c, name, admin))
+}
+
+// AddUserWithKey makes a user with a first key, or neither of them: a key that cannot be taken is refused before the user is made.
+func (s *Service) AddUserWithKey(ctx context.Context, c Caller, name string, admin bool, first NewKey) (Key, error) {
+	first.User = name
+	if err := s.checkNewKey(ctx, c, first); err != nil {
+		return Key{}, s.record(ctx, c, "", "users-add "+fit(userName, name), err)
+	}
+	if err := s.AddUser(ctx, c, name, admin); err != nil {
+		return Key{}, err
+	}
+	return s.AddKey(ctx, c, first)
+}
+
+// checkNewKey is what can be told of a key before its user exists.
+func (s *Service) checkNewKey(ctx context.Context, c Caller, k NewKey) error {
+	if err := manages(c, "manages users"); err != nil {
+		return err
+	}
+	_, err := s.readKey(ctx, k)
+	return err
 }
 
 func (s *Service) addUser(ctx context.Context, c Caller, name string, admin bool) error {
@@ -42,7 +64,7 @@ func (s *Service) Users(ctx context.Context, c Caller) ([]state.User, error) {
 	return s.cfg.Store.Users(ctx)
 }
 
-// RemoveUser removes a user who owns nothing.
+// RemoveUser removes a user who owns nothing, with keys, tokens and sessions.
 func (s *Service) RemoveUser(ctx context.Context, c Caller, name string) error {
 	return s.record(ctx, c, "", "users-remove "+fit(userName, name), s.removeUser(ctx, c, name))
 }
@@ -56,16 +78,23 @@ func (s *Service) removeUser(ctx context.Context, c Caller, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, app := range all {
-		if app.Owner == user {
-			return fmt.Errorf("%s owns %s: destroy that app first", user, app.Name)
-		}
+	if owned := ownedBy(user, all); len(owned) > 0 {
+		return fmt.Errorf("%s owns %s: destroy what nobody needs any more ('destroy %s'), then remove the user", user, strings.Join(owned, ", "), owned[0])
 	}
 	err = s.cfg.Store.DeleteUser(ctx, user)
 	if errors.Is(err, state.ErrInUse) { // an app made since
 		return fmt.Errorf("%s owns an app: destroy it first", user)
 	}
-	return err
+	return s.endAccess(ctx, err)
+}
+
+func ownedBy(user string, all []state.App) (names []string) {
+	for _, app := range all {
+		if app.Owner == user {
+			names = append(names, app.Name)
+		}
+	}
+	return names
 }
 
 // Collaborators returns who else may use the app.
@@ -93,17 +122,17 @@ func (s *Service) AddCollaborator(ctx context.Context, c Caller, name, user, rol
 		if errors.Is(err, state.ErrNotFound) {
 			return invalidf("there is no user %q: an administrator adds users with 'users-add'", user)
 		}
-		return err
+		return s.endAccess(ctx, err) // the role before may have been more
 	})
 }
 
-// RemoveCollaborator ends it.
+// RemoveCollaborator ends it, with the user's sessions and deploy-only keys for this app.
 func (s *Service) RemoveCollaborator(ctx context.Context, c Caller, app, user string) error {
 	return s.change(ctx, c, app, "collaborators-remove "+fit(userName, user), owner, func(state.App) error {
 		err := s.cfg.Store.RemoveCollaborator(ctx, app, user)
 		if errors.Is(err, state.ErrNotFound) {
 			return invalidf("%s is not a collaborator of %s: 'collaborators %s' lists them", user, app, app)
 		}
-		return err
+		return s.endAccess(ctx, err)
 	})
 }

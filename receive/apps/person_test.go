@@ -19,7 +19,7 @@ func TestAddUser(t *testing.T) {
 func TestRemoveUser(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	wantText(t, w.RemoveUser(ctx, adam, "olga"), "olga owns my-app: destroy that app first")
+	wantText(t, w.RemoveUser(ctx, adam, "olga"), "olga owns my-app: destroy what nobody needs")
 	wantText(t, w.RemoveUser(ctx, adam, "nobody"), `there is no user "nobody"`)
 	w.must(w.RemoveUser(ctx, adam, "colin"))
 	if got := answerOf(t, w.MayDeploy(ctx, colin, "my-app")); got != noApp {

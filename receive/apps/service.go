@@ -7,18 +7,37 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"boathook/receive/state"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // Caller is who asks.
 type Caller struct {
 	User        string
-	Admin       bool // every app, and users
-	Operator    bool // came by the local admin socket: may everything
-	Fingerprint string
+	Admin       bool   // every app, and users
+	Operator    bool   // came by the local admin socket: may everything
+	Fingerprint string // of the key, or the name of the token
+	Certificate string // what certifies the key: `ID "alice's laptop" CA SHA256:…`
+	Token       int64  // 0 none
 	Remote      string
+
+	App   string    // the one app that a deploy-only key is for, "" all that the user may
+	Until time.Time // the end of the key, certificate or token; zero: none
+
+	visit *Visit // nil outside of one
+}
+
+// bound is the caller of an operation that is open to a deploy-only key, if the app is the key's: what the user may do with it then
+// counts. Every other operation is closed to such a key, see permitted and unbound.
+func (c Caller) bound(app string) Caller {
+	if c.App == app {
+		c.App = ""
+	}
+	return c
 }
 
 // Container is a running container of an app.
@@ -51,18 +70,25 @@ type Repositories interface {
 	Remove(ctx context.Context, app string) error
 }
 
-// Config is what a Service needs; all fields but Log are required.
+// Config is what a Service needs; its Store, Runtime and Repositories are required.
 type Config struct {
 	Store        *state.Store
 	Runtime      Runtime
 	Repositories Repositories
+	UserCAs      []ssh.PublicKey // authorities whose certificates log users in; may be empty
 	Log          *slog.Logger
+
+	// AccessChanged is told that somebody may not be able to log in any more who is connected. May be nil.
+	AccessChanged func(context.Context)
 }
 
 // Service carries out operations.
 type Service struct {
 	cfg       Config
 	strangers strangers
+
+	mu     sync.Mutex // guards what follows
+	visits map[*Visit]struct{}
 }
 
 // New returns a service.
@@ -70,7 +96,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{cfg: cfg}
+	return &Service{cfg: cfg, visits: map[*Visit]struct{}{}}
 }
 
 var (

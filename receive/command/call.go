@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -104,6 +105,15 @@ func (c *Call) input(limit int) ([]byte, error) {
 		return nil, fmt.Errorf("standard input is too long: at most %d bytes are read", limit)
 	}
 	return text, nil
+}
+
+// ssh is how a command is asked for from elsewhere.
+func (c *Call) ssh() string {
+	at, err := url.Parse(c.Remote)
+	if err != nil || at.Port() == "" {
+		return "ssh git@HOST"
+	}
+	return "ssh -p " + at.Port() + " git@" + at.Hostname()
 }
 
 func (c *Call) printf(format string, args ...any) error {

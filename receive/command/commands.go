@@ -5,6 +5,7 @@ func Commands() Table {
 	t := Table{
 		createApp(), listApps(), destroyApp(),
 		listKeys(), addKey(), removeKey(),
+		listTokens(), addToken(), removeToken(),
 		listUsers(), addUser(), removeUser(),
 		listVariables(), getVariable(), setVariables(), unsetVariables(),
 		listContainers(), scale(), restart(),

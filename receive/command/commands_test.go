@@ -40,14 +40,14 @@ var attempts = map[string][]attempt{
 	"destroy": {
 		{bob, "destroy my-app --force", "", 1, "", notYours},
 		{lily, "destroy my-app", "my-app\n", 1, "", "you may not do this with my-app: ask its owner alice\n"},
-		{alice, "destroy my-app", "my-ap\n", 1, "", "Type my-app to destroy it with everything it has: my-app was not destroyed"},
+		{alice, "destroy my-app", "my-ap\n", 1, "", "Type my-app to destroy it with everything it has:\nmy-app was not destroyed"},
 		{alice, "destroy my-app", "", 1, "", "was not destroyed"},
 		{alice, "destroy my-app", "my-app\n", 0, "", "Type my-app"},
 		{alice, "destroy --force new-app", "", 0, "", ""},
 		{alice, "destroy", "", 2, "", "which app?"},
 	},
 	"keys": {
-		{alice, "keys", "", 0, "NAME  TYPE  FINGERPRINT  ADDED  USED\n", ""},
+		{alice, "keys", "", 0, "NAME  TYPE  BITS  FINGERPRINT  ADDED  USED  FROM  EXPIRES  APP\n", ""},
 		{alice, "keys --json", "", 0, "[]\n", ""},
 		{bob, "keys --user alice", "", 1, "", noUsers},
 		{operator, "keys --user nobody", "", 1, "", `there is no user "nobody"`},
@@ -56,14 +56,27 @@ var attempts = map[string][]attempt{
 	"keys-add": {
 		{alice, "keys-add laptop", numberedKey(1), 0, "laptop SHA256:", ""},
 		{operator, "keys-add ci --user alice", numberedKey(2), 0, "is added for alice", ""},
-		{alice, "keys", "", 0, "laptop  ssh-ed25519  SHA256:", ""},
-		{alice, "keys --json", "", 0, `"name":"laptop","type":"ssh-ed25519","fingerprint":"SHA256:`, ""},
-		{bob, "keys-add laptop", numberedKey(1), 1, "", "this key is another user's"},
+		{alice, "keys", "", 0, "laptop  ssh-ed25519  256   SHA256:", ""},
+		{alice, "keys --json", "", 0, `"name":"laptop","type":"ssh-ed25519","bits":256,"fingerprint":"SHA256:`, ""},
+		{bob, "keys-add laptop", numberedKey(1), 1, "", "key is already taken: it is another user's"},
 		{bob, "keys-add laptop --user alice", numberedKey(3), 1, "", noUsers},
 		{bob, "keys-add laptop", "PuTTY-User-Key-File-3: ssh-ed25519\r\n", 1, "", "puttygen KEY.ppk -O public-openssh -o KEY.pub"},
 		{bob, "keys-add laptop", strings.Repeat("x", maxKey+1), 1, "", "standard input is too long: at most 16384 bytes"},
 		{bob, "keys-add laptop", "", 1, "", "not one OpenSSH public key"},
 		{bob, "keys-add", numberedKey(4), 2, "", "an argument is missing"},
+		{alice, "keys-add ci-90 --expires 90d --app my-app", numberedKey(5), 0, "ci-90 SHA256:", ""},
+		{alice, "keys-add ci-day --expires 2999-12-31 --key -", numberedKey(6), 0, "ci-day SHA256:", ""},
+		{alice, "keys --json", "", 0, `"expires":"3000-01-01T00:00:00Z"`, ""},
+		{alice, "keys --json", "", 0, `"app":"my-app"`, ""},
+		{alice, "keys", "", 0, "3000-01-01 00:00:00  -\n", ""},
+		{alice, "keys-add late --expires 2020-12-31", numberedKey(7), 1, "", "2021-01-01 00:00:00 is over already"},
+		{alice, "keys-add soon --expires soon", numberedKey(7), 2, "", "give the last day, like 2026-12-31, or a number of days, like 90d"},
+		{alice, "keys-add soon --expires 0d", numberedKey(7), 2, "", "a number of days"},
+		{alice, "keys-add soon --expires 2026-02-30", numberedKey(7), 2, "", "give the last day"},
+		{bob, "keys-add ci --app my-app", numberedKey(7), 1, "", notYours},
+		{lily, "keys-add ci --app my-app", numberedKey(7), 1, "", "you may not do this with my-app"},
+		{operator, "keys-add ci --app my-app --user bob", numberedKey(7), 1, "", notYours},
+		{bob, "keys-add stolen --key /etc/shadow", "", 2, "", "a file can only be named on the host: use '--key - < FILE'"},
 	},
 	"keys-remove": {
 		{alice, "keys-add laptop", numberedKey(1), 0, "laptop", ""},
@@ -72,6 +85,29 @@ var attempts = map[string][]attempt{
 		{alice, "keys-remove laptop", "", 0, "", ""},
 		{alice, "keys-remove", "", 2, "", "an argument is missing"},
 	},
+	"tokens": {
+		{alice, "tokens", "", 0, "NAME  ADDED  USED  EXPIRES\n", ""},
+		{alice, "tokens --json", "", 0, "[]\n", ""},
+		{bob, "tokens --user alice", "", 1, "", noUsers},
+		{alice, "tokens all", "", 2, "", "one argument too many"},
+	},
+	"tokens-add": {
+		{alice, "tokens-add ci --expires 2999-12-31", "", 0, "boathook_1_", "Keep this token: it is not shown again.\n"},
+		{alice, "tokens", "", 0, "  -     3000-01-01 00:00:00\n", ""},
+		{alice, "tokens --json", "", 0, `[{"name":"ci","added":"`, ""},
+		{alice, "tokens-add ci", "", 1, "", "alice has a token named ci already"},
+		{alice, "tokens-add late --expires 2020-12-31", "", 1, "", "is over already"},
+		{bob, "tokens-add ci --user alice", "", 1, "", noUsers},
+		{alice, "tokens-add", "", 2, "", "an argument is missing"},
+	},
+	"tokens-remove": {
+		{alice, "tokens-add ci", "", 0, "boathook_1_", "Keep this token"},
+		{bob, "tokens-remove ci", "", 1, "", `there is no token "ci": 'tokens' lists them`},
+		{bob, "tokens-remove ci --user alice", "", 1, "", noUsers},
+		{operator, "tokens-remove ci --user alice", "", 0, "", ""},
+		{alice, "tokens --json", "", 0, "[]\n", ""},
+		{alice, "tokens-remove", "", 2, "", "an argument is missing"},
+	},
 	"users": {
 		{operator, "users", "", 0, "alice  false  2", ""},
 		{operator, "users --json", "", 0, `[{"name":"alice","admin":false,`, ""},
@@ -79,7 +115,15 @@ var attempts = map[string][]attempt{
 		{operator, "users all", "", 2, "", "one argument too many"},
 	},
 	"users-add": {
-		{operator, "users-add carol --admin", "", 0, "", ""},
+		{operator, "users-add carol --admin", "", 0, "carol is added as an administrator: 'keys-add --user carol NAME < KEY.pub' next", ""},
+		{operator, "users-add dora --key -", numberedKey(1), 0, "dora is added, with the key SHA256:", ""},
+		{operator, "keys --user dora", "", 0, "first  ssh-ed25519  256   SHA256:", ""},
+		{operator, "users-add emma --key -", numberedKey(2), 0, "'ssh -p 2222 git@example.com create my-app'", ""},
+		{operator, "users-add fred --key -", numberedKey(1), 1, "", "key is already taken"},
+		{operator, "users-add fred --key -", "nonsense", 1, "", "not one OpenSSH public key"},
+		{operator, "users-add fred --key /etc/passwd", "", 2, "", "a file can only be named on the host"},
+		{operator, "keys --user fred", "", 1, "", `there is no user "fred"`},
+		{alice, "users-add fred --key -", numberedKey(3), 1, "", noUsers},
 		{operator, "users", "", 0, "carol  true", ""},
 		{operator, "users-add carol", "", 1, "", "there is a user carol already"},
 		{alice, "users-add dave", "", 1, "", noUsers},
@@ -87,7 +131,7 @@ var attempts = map[string][]attempt{
 	},
 	"users-remove": {
 		{alice, "users-remove bob", "", 1, "", noUsers},
-		{operator, "users-remove alice", "", 1, "", "alice owns my-app: destroy that app first"},
+		{operator, "users-remove alice", "", 1, "", "alice owns my-app, new-app: destroy what nobody needs any more ('destroy my-app'), then remove the user"},
 		{operator, "users-remove bob", "", 0, "", ""},
 		{operator, "users-remove bob", "", 1, "", `there is no user "bob"`},
 		{operator, "users-remove", "", 2, "", "an argument is missing"},
@@ -356,7 +400,8 @@ func TestFlagsEndAtTwoHyphens(t *testing.T) {
 func TestJSON(t *testing.T) {
 	w := newWorld(t)
 	w.mustRun(alice, "keys-add laptop", numberedKey(1))
-	for _, line := range []string{"apps", "keys --user alice", "users", "ps my-app", "deployments my-app", "collaborators my-app", "scale my-app web:1", "timeline my-app", "audit"} {
+	w.run(alice, "tokens-add ci", "")
+	for _, line := range []string{"apps", "tokens --user alice", "keys --user alice", "users", "ps my-app", "deployments my-app", "collaborators my-app", "scale my-app web:1", "timeline my-app", "audit"} {
 		var got []map[string]any
 		if err := json.Unmarshal([]byte(w.mustRun(operator, line+" --json", "")), &got); err != nil || len(got) == 0 {
 			t.Errorf("%s: %v, %v", line, got, err)

@@ -21,7 +21,7 @@ func destroyApp() Command {
 		}
 		confirm := name
 		if !*force {
-			if confirm, err = c.ask(fmt.Sprintf("Type %s to destroy it with everything it has: ", name)); err != nil {
+			if confirm, err = c.ask(fmt.Sprintf("Type %s to destroy it with everything it has:", name)); err != nil {
 				return err
 			}
 		}
@@ -29,9 +29,10 @@ func destroyApp() Command {
 	}}
 }
 
-// ask puts a question on standard error and returns the line that answers it.
+// ask puts a question on standard error and returns the line that answers it. The question ends its line: an answer that comes through a
+// pipe has no echo that would, nor has none at all.
 func (c *Call) ask(question string) (string, error) {
-	if _, err := io.WriteString(c.Stderr, question); err != nil {
+	if _, err := fmt.Fprintln(c.Stderr, question); err != nil {
 		return "", err
 	}
 	line, err := bufio.NewReader(io.LimitReader(c.Stdin, 100)).ReadString('\n')

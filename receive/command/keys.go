@@ -1,15 +1,17 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"flag"
+	"strconv"
 	"time"
 
-	"boathook/receive/state"
+	"boathook/receive/apps"
 )
 
 func listKeys() Command {
-	return Command{Name: "keys", Usage: "[--user USER] [--json]", Summary: "list keys", Run: func(ctx context.Context, c *Call) error {
+	return Command{Name: "keys", Usage: "[--user USER] [--json]", Summary: "list keys, when and from where each logged in last, and the one app that a deploy-only key is for", Run: func(ctx context.Context, c *Call) error {
 		user, _, err := c.user(c.listFlags(), 0)
 		if err != nil {
 			return err
@@ -18,7 +20,7 @@ func listKeys() Command {
 		if err != nil {
 			return err
 		}
-		return printList(c, keyLines(all), "NAME TYPE FINGERPRINT ADDED USED", keyLine.cells)
+		return printList(c, keyLines(all), "NAME TYPE BITS FINGERPRINT ADDED USED FROM EXPIRES APP", keyLine.cells)
 	}}
 }
 
@@ -32,18 +34,33 @@ func (c *Call) user(f *flag.FlagSet, n int) (string, []string, error) {
 type keyLine struct {
 	Name        string    `json:"name"`
 	Type        string    `json:"type"`
+	Bits        int       `json:"bits"`
 	Fingerprint string    `json:"fingerprint"`
 	Added       time.Time `json:"added"`
 	Used        time.Time `json:"used,omitzero"`
+	From        string    `json:"from,omitempty"`
+	Expires     time.Time `json:"expires,omitzero"`
+	App         string    `json:"app,omitempty"`
 }
 
-func keyLines(all []state.Key) (lines []keyLine) {
+func keyLines(all []apps.Key) (lines []keyLine) {
 	for _, k := range all {
-		lines = append(lines, keyLine{Name: k.Name, Type: k.Type, Fingerprint: k.Fingerprint, Added: k.Added, Used: k.LastUsed})
+		lines = append(lines, keyLine{
+			Name: k.Name, Type: k.Type, Bits: k.Bits, Fingerprint: k.Fingerprint, Added: k.Added, Used: k.LastUsed, From: k.LastFrom,
+			Expires: k.Expires, App: k.App,
+		})
 	}
 	return lines
 }
 
 func (l keyLine) cells() []string {
-	return []string{l.Name, l.Type, l.Fingerprint, when(l.Added), when(l.Used)}
+	return []string{l.Name, l.Type, strconv.Itoa(l.Bits), l.Fingerprint, when(l.Added), when(l.Used), cmp.Or(l.From, "-"), until(l.Expires), cmp.Or(l.App, "-")}
+}
+
+// until is an end as tables show it: one that has come is told.
+func until(end time.Time) string {
+	if !end.IsZero() && !time.Now().Before(end) {
+		return "expired " + when(end)
+	}
+	return when(end)
 }

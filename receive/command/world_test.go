@@ -6,8 +6,10 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,9 +81,38 @@ var (
 	lily     = apps.Caller{User: "lily"}
 )
 
+// template is the data of a world, which is made once: a transaction is an fsync.
+var template struct {
+	once  sync.Once
+	files map[string][]byte
+}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	store, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "boathook.db"))
+	template.once.Do(func() {
+		dir := t.TempDir()
+		w := openWorld(t, dir)
+		w.settle()
+		w.must(w.store.Close())
+		template.files = map[string][]byte{}
+		for _, name := range []string{"boathook.db", "secrets.key"} {
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			w.must(err)
+			template.files[name] = text
+		}
+	})
+	dir := t.TempDir()
+	for name, text := range template.files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return openWorld(t, dir)
+}
+
+func openWorld(t *testing.T, dir string) *world {
+	t.Helper()
+	store, err := state.Open(t.Context(), filepath.Join(dir, "boathook.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +123,12 @@ func newWorld(t *testing.T) *world {
 	})
 	w := &world{t: t, store: store, runtime: &fakeRuntime{store: store}}
 	w.service = apps.New(apps.Config{Store: store, Runtime: w.runtime, Repositories: fakeRepositories{}})
+	return w
+}
+
+// settle fills an empty world.
+func (w *world) settle() {
+	w.t.Helper()
 	for _, line := range []string{
 		"users-add alice", "users-add bob", "users-add lily", "create my-app --owner alice", "create new-app --owner alice",
 		"collaborators-add my-app lily --limited", "env-set my-app 'GREETING=hello you' TOKEN=secret",
@@ -99,7 +136,13 @@ func newWorld(t *testing.T) *world {
 		w.mustRun(operator, line, "")
 	}
 	w.deploy()
-	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) deploy() {

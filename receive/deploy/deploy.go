@@ -131,7 +131,9 @@ type Request struct {
 	// and Revert are not called.
 	From int64
 	Options
-	Out io.Writer
+	// Access ends when the pusher may not deploy any more, and ends a detached deployment too. May be nil.
+	Access context.Context
+	Out    io.Writer
 	// Ready is asked once, when the deployment has the app for itself and before anything is built: an error refuses the
 	// push, e.g. because the ref has moved while it waited. May be nil.
 	Ready func(ctx context.Context) error
@@ -147,7 +149,7 @@ type Request struct {
 func (d *Deployer) Deploy(ctx context.Context, req Request) error {
 	if req.Detach {
 		var cancel context.CancelFunc
-		ctx, cancel = d.detached(ctx)
+		ctx, cancel = d.detached(ctx, req.Access)
 		defer cancel()
 	}
 	r, err := d.open(ctx, req)

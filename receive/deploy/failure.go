@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"boathook/receive/apps"
 	"boathook/receive/state"
 	"boathook/runner"
 )
@@ -74,7 +75,9 @@ func (r *deployment) classify(ctx context.Context, err error) *Failure {
 	if errors.As(err, &failure) {
 		return failure
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := context.Cause(ctx); errors.Is(cause, apps.ErrEnded) {
+		return &Failure{Status: state.Aborted, Text: "The pusher's access has ended", Err: err}
+	} else if cause != nil {
 		return &Failure{Status: state.Aborted, Text: "The push was interrupted", Err: err}
 	}
 	if errors.Is(err, runner.ErrUnavailable) {

@@ -4,7 +4,7 @@ import "context"
 
 // Options are what a person may ask of a deployment beyond the commit. All of them can be combined.
 type Options struct {
-	Detach  bool // goes on when the context of Deploy ends; only Interrupt ends it
+	Detach  bool // goes on when the context of Deploy ends; only Interrupt and the end of Request.Access end it
 	NoCache bool // builds without what earlier builds have left, and leaves its own in the place of that
 	NoHook  bool // leaves the hooks release and postdeploy out
 	DryRun  bool // ends where the switch would begin, and throws the new version away
@@ -49,12 +49,17 @@ func setterOf(word string) func(*Options) {
 	return nil
 }
 
-// detached is a context that only Interrupt ends.
-func (d *Deployer) detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	forget := context.AfterFunc(d.stop, cancel)
+// detached is a context that only Interrupt ends, and access if it is not nil.
+func (d *Deployer) detached(ctx, access context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	forget := []func() bool{context.AfterFunc(d.stop, func() { cancel(nil) })}
+	if access != nil {
+		forget = append(forget, context.AfterFunc(access, func() { cancel(context.Cause(access)) }))
+	}
 	return ctx, func() {
-		forget()
-		cancel()
+		for _, f := range forget {
+			f()
+		}
+		cancel(nil)
 	}
 }

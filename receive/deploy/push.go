@@ -15,6 +15,7 @@ import (
 type Push struct {
 	Deployer *Deployer
 	Pusher   string
+	Access   context.Context // ends when the pusher may not deploy any more, and ends a detached push too
 }
 
 // Deploy implements gitpack.Handler.
@@ -25,7 +26,7 @@ func (p Push) Deploy(ctx context.Context, push *gitpack.Push) error {
 			fmt.Sprintf("Unknown push option '%s'", unknown), "Known options: git push -o "+strings.Join(optionWords(), ", -o "))
 	}
 	return p.Deployer.Deploy(ctx, Request{
-		App: push.App, Pusher: p.Pusher, Ref: push.Ref, Commit: push.New, GitDir: push.GitDir, Options: options, Out: push.Out,
+		App: push.App, Pusher: p.Pusher, Ref: push.Ref, Commit: push.New, GitDir: push.GitDir, Options: options, Access: p.Access, Out: push.Out,
 		Ready: func(ctx context.Context) error {
 			stale, err := push.Stale(ctx)
 			if err == nil && stale {

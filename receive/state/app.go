@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -156,7 +157,17 @@ func (s *Store) SetCollaborator(ctx context.Context, app, user, role string) err
 		ON CONFLICT (app, user) DO UPDATE SET role = excluded.role`, app, user, role)
 }
 
-// RemoveCollaborator takes the role away.
+// RemoveCollaborator takes the role away, and with it the user's keys that were for this app only.
 func (s *Store) RemoveCollaborator(ctx context.Context, app, user string) error {
-	return s.execOne(ctx, "collaborator "+user, "DELETE FROM collaborators WHERE app = ? AND user = ?", app, user)
+	return named("collaborator "+user, s.write(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, "DELETE FROM collaborators WHERE app = ? AND user = ?", app, user)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return cmp.Or(err, ErrNotFound)
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM keys WHERE app = ? AND user = ?", app, user)
+		return err
+	}))
 }

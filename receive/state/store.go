@@ -196,4 +196,12 @@ func at(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
+// micros is the column of a time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
 func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -51,26 +51,29 @@ type Key struct {
 	ID          int64
 	User        string
 	Name        string
-	Type        string // "ssh-ed25519"
-	Fingerprint string // "SHA256:…", RFC 6594 style as OpenSSH prints it
-	Blob        []byte // wire form, RFC 4253 section 6.6
+	Type        string    // "ssh-ed25519"
+	Fingerprint string    // "SHA256:…", RFC 6594 style as OpenSSH prints it
+	Blob        []byte    // wire form, RFC 4253 section 6.6
+	App         string    // the one app that a deploy-only key is for, "" for all that the user may
+	Expires     time.Time // zero: never
 	Added       time.Time
 	LastUsed    time.Time // zero: never
+	LastFrom    string    // the address then, without the port
 }
 
-const keyColumns = "id, user, name, type, fingerprint, blob, added, last_used"
+const keyColumns = "id, user, name, type, fingerprint, blob, COALESCE(app, ''), expires, added, last_used, last_from"
 
 func scanKey(r row) (k Key, err error) {
-	var added, used int64
-	err = r.Scan(&k.ID, &k.User, &k.Name, &k.Type, &k.Fingerprint, &k.Blob, &added, &used)
-	k.Added, k.LastUsed = at(added), at(used)
+	var expires, added, used int64
+	err = r.Scan(&k.ID, &k.User, &k.Name, &k.Type, &k.Fingerprint, &k.Blob, &k.App, &expires, &added, &used, &k.LastFrom)
+	k.Expires, k.Added, k.LastUsed = at(expires), at(added), at(used)
 	return k, err
 }
 
 // AddKey stores a key. ErrExists if anybody has it already, or if the user has another of this name.
 func (s *Store) AddKey(ctx context.Context, k Key) error {
-	return s.exec(ctx, "key "+k.Name, "INSERT INTO keys (user, name, type, fingerprint, blob, added) VALUES (?, ?, ?, ?, ?, ?)",
-		k.User, k.Name, k.Type, k.Fingerprint, k.Blob, now())
+	return s.exec(ctx, "key "+k.Name, "INSERT INTO keys (user, name, type, fingerprint, blob, app, expires, added) VALUES (?, ?, ?, ?, ?, NULLIF(?, ''), ?, ?)",
+		k.User, k.Name, k.Type, k.Fingerprint, k.Blob, k.App, micros(k.Expires), now())
 }
 
 // KeyByBlob finds a key by its wire form.
@@ -95,7 +98,12 @@ func (s *Store) DeleteKey(ctx context.Context, id int64) error {
 	return s.execOne(ctx, "key", "DELETE FROM keys WHERE id = ?", id)
 }
 
-// TouchKey notes that a key was used now.
-func (s *Store) TouchKey(ctx context.Context, fingerprint string) error {
-	return s.execOne(ctx, "key "+fingerprint, "UPDATE keys SET last_used = ? WHERE fingerprint = ?", now(), fingerprint)
+// usePrecision is how exactly uses are recorded: a use that would say nothing new within it writes nothing, and costs no fsync.
+const usePrecision = time.Minute
+
+// UseKey notes that a key was used now, from an address. A key that is gone is no error.
+func (s *Store) UseKey(ctx context.Context, fingerprint, from string) error {
+	used := now()
+	return s.exec(ctx, "key "+fingerprint, "UPDATE keys SET last_used = ?, last_from = ? WHERE fingerprint = ? AND (last_used < ? OR last_from <> ?)",
+		used, from, fingerprint, used-usePrecision.Microseconds(), from)
 }

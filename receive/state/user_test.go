@@ -2,6 +2,7 @@ package state
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -64,12 +65,12 @@ func TestKeys(t *testing.T) {
 	if diff := cmp.Diff(laptop, keys[1], cmpopts.IgnoreFields(Key{}, "ID", "Added")); diff != "" {
 		t.Error(diff)
 	}
-	must(t, s.TouchKey(ctx, "SHA256:a"))
-	wantErr(t, s.TouchKey(ctx, "SHA256:none"), ErrNotFound)
+	must(t, s.UseKey(ctx, "SHA256:none", "192.0.2.1"))
+	must(t, s.UseKey(ctx, "SHA256:a", "192.0.2.1"))
 	found, err := s.KeyByBlob(ctx, laptop.Blob)
 	must(t, err)
-	if found.LastUsed.IsZero() {
-		t.Error("the use of the key is not noted")
+	if found.LastUsed.IsZero() || found.LastFrom != "192.0.2.1" {
+		t.Errorf("the use of the key is not noted: %+v", found)
 	}
 	same, err := s.KeyByFingerprint(ctx, "SHA256:a")
 	must(t, err)
@@ -79,4 +80,76 @@ func TestKeys(t *testing.T) {
 	must(t, s.DeleteKey(ctx, found.ID))
 	wantErr(t, s.DeleteKey(ctx, found.ID), ErrNotFound)
 	wantErr(t, second(s.KeyByFingerprint(ctx, "SHA256:a")), ErrNotFound)
+}
+
+// A use within a minute of the last one from the same address changes nothing, and so costs nothing.
+func TestUsesAreRecordedByTheMinute(t *testing.T) {
+	s := withApp(t)
+	ctx := t.Context()
+	must(t, s.AddKey(ctx, Key{User: "alice", Name: "laptop", Fingerprint: "SHA256:a", Blob: []byte("a")}))
+	use := func(from string) time.Time {
+		t.Helper()
+		must(t, s.UseKey(ctx, "SHA256:a", from))
+		k, err := s.KeyByFingerprint(ctx, "SHA256:a")
+		must(t, err)
+		if k.LastFrom != from {
+			t.Errorf("used from %q, want %q", k.LastFrom, from)
+		}
+		return k.LastUsed
+	}
+	first := use("192.0.2.1")
+	if again := use("192.0.2.1"); again != first {
+		t.Errorf("used at %v, recorded again at %v", first, again)
+	}
+	if elsewhere := use("192.0.2.2"); !elsewhere.After(first) {
+		t.Error("another address is not recorded")
+	}
+	must(t, s.exec(ctx, "test", "UPDATE keys SET last_used = last_used - ?", 61*time.Second.Microseconds()))
+	if later := use("192.0.2.2"); later.Before(first) {
+		t.Error("a later use is not recorded")
+	}
+}
+
+func TestKeysForOneApp(t *testing.T) {
+	s := withApp(t)
+	ctx := t.Context()
+	must(t, second(s.CreateUser(ctx, "bob", false)))
+	must(t, second(s.CreateApp(ctx, "next-app", "alice")))
+	expires := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, k := range []Key{
+		{User: "bob", Name: "ci", App: "my-app", Expires: expires}, {User: "bob", Name: "ci-next", App: "next-app"},
+		{User: "bob", Name: "laptop"}, {User: "alice", Name: "ci", App: "my-app"},
+	} {
+		k.Fingerprint, k.Blob = k.User+k.Name, []byte(k.User+k.Name)
+		must(t, s.AddKey(ctx, k))
+	}
+	wantErr(t, s.AddKey(ctx, Key{User: "bob", Name: "x", Fingerprint: "x", Blob: []byte("x"), App: "no-app"}), ErrNotFound)
+	ci, err := s.KeyByFingerprint(ctx, "bobci")
+	must(t, err)
+	if ci.App != "my-app" || !ci.Expires.Equal(expires) {
+		t.Errorf("%+v", ci)
+	}
+	names := func(user string) (names []string) {
+		all, err := s.Keys(ctx, user)
+		must(t, err)
+		for _, k := range all {
+			names = append(names, k.Name)
+		}
+		return names
+	}
+
+	// A collaborator's keys for the app go with the role, and everybody's with the app.
+	must(t, s.SetCollaborator(ctx, "my-app", "bob", "collaborator"))
+	must(t, s.RemoveCollaborator(ctx, "my-app", "bob"))
+	wantErr(t, s.RemoveCollaborator(ctx, "my-app", "bob"), ErrNotFound)
+	if diff := cmp.Diff([]string{"ci-next", "laptop"}, names("bob")); diff != "" {
+		t.Error(diff)
+	}
+	must(t, s.DeleteApp(ctx, "next-app"))
+	if diff := cmp.Diff([]string{"laptop"}, names("bob")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"ci"}, names("alice")); diff != "" {
+		t.Error(diff)
+	}
 }
