@@ -66,12 +66,9 @@ func resultText(result error) string {
 
 func (s *Service) store(ctx context.Context, c Caller, app, action, result string) error {
 	entry := state.AuditEntry{
-		User: c.User, Fingerprint: shorten(strings.TrimSpace(c.Fingerprint + " " + c.Certificate)), Remote: c.Remote, App: appOrNone(app), Action: shorten(action), Result: shorten(result), Class: state.Refused,
+		User: c.name(), Fingerprint: shorten(strings.TrimSpace(c.Fingerprint + " " + c.Certificate)), Remote: c.Remote, App: appOrNone(app), Action: shorten(action), Result: shorten(result), Class: state.Refused,
 	}
-	switch {
-	case c.Operator:
-		entry.User = "operator"
-	case c.User == "":
+	if !c.Operator && c.User == "" {
 		entry.Class = state.Stranger
 	}
 	if result == "ok" {

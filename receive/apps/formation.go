@@ -165,7 +165,8 @@ func (s *Service) DeploymentLog(ctx context.Context, c Caller, app string, id in
 	if err != nil {
 		return err
 	}
-	return s.cfg.Store.WriteLog(ctx, d.ID, w)
+	_, err = s.cfg.Store.WriteLog(ctx, d.ID, 0, w)
+	return err
 }
 
 func (s *Service) deployment(ctx context.Context, app string, id int64) (state.Deployment, error) {

@@ -56,10 +56,7 @@ func (s *Service) Rollback(ctx context.Context, c Caller, r Redeployment) error 
 
 // redeploy has r done. Without r.From choose picks a deployment from all, newest first.
 func (s *Service) redeploy(ctx context.Context, c Caller, verb string, r Redeployment, choose func(state.App, []state.Deployment) (int64, error)) error {
-	r.User = c.User
-	if c.Operator {
-		r.User = "operator"
-	}
+	r.User = c.name()
 	return s.change(ctx, c, r.App, r.action(verb), member, func(app state.App) error {
 		all, err := s.cfg.Store.Deployments(ctx, r.App, 0)
 		if err != nil {

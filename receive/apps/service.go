@@ -40,6 +40,14 @@ func (c Caller) bound(app string) Caller {
 	return c
 }
 
+// name is how others see who has done something.
+func (c Caller) name() string {
+	if c.Operator {
+		return "operator"
+	}
+	return c.User
+}
+
 // Container is a running container of an app.
 type Container struct {
 	Name, State, Command, Size string
@@ -60,6 +68,9 @@ type Runtime interface {
 	Scale(ctx context.Context, app string, want []state.ProcessType) error
 	Restart(ctx context.Context, app string, types []string) error // none: all
 	Redeploy(ctx context.Context, r Redeployment) error
+	FollowDeployment(ctx context.Context, id int64, w io.Writer) error           // its log, until it has ended
+	CancelDeployment(ctx context.Context, app string, id int64, by string) error // 0: the one under way
+	DeleteCache(ctx context.Context, app string) error
 	Destroy(ctx context.Context, app string) error
 	Logs(ctx context.Context, app string, opt LogOptions, w io.Writer) error
 }

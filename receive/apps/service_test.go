@@ -37,6 +37,15 @@ func (r *fakeRuntime) Statuses(context.Context, []state.App) (map[string]string,
 
 func (r *fakeRuntime) Redeploy(context.Context, Redeployment) error { return r.fail }
 
+func (r *fakeRuntime) FollowDeployment(ctx context.Context, id int64, w io.Writer) error {
+	_, err := r.store.WriteLog(ctx, id, 0, w)
+	return err
+}
+
+func (r *fakeRuntime) CancelDeployment(context.Context, string, int64, string) error { return r.fail }
+
+func (r *fakeRuntime) DeleteCache(context.Context, string) error { return r.fail }
+
 func (r *fakeRuntime) Destroy(_ context.Context, app string) error {
 	r.destroyed = append(r.destroyed, app)
 	return r.fail

@@ -9,7 +9,7 @@ func Commands() Table {
 		listUsers(), addUser(), removeUser(),
 		listVariables(), getVariable(), setVariables(), unsetVariables(),
 		listContainers(), scale(), restart(),
-		listDeployments(), showDeployment(), deploymentLog(), redeploy(), rollback(), appLogs(),
+		listDeployments(), showDeployment(), deploymentLog(), followDeployment(), cancelDeployment(), deleteCache(), redeploy(), rollback(), appLogs(),
 		listCollaborators(), addCollaborator(), removeCollaborator(),
 		appTimeline(), showAudit(),
 	}

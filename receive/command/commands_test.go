@@ -242,6 +242,27 @@ var attempts = map[string][]attempt{
 		{bob, "deployment-logs my-app 1", "", 1, "", notYours},
 		{alice, "deployment-logs my-app one", "", 2, "", `"one" is not the number of a deployment`},
 	},
+	"deployment-follow": {
+		{lily, "deployment-follow my-app 1", "", 0, "-----> built\n", ""},
+		{alice, "deployment-follow my-app", "", 1, "", "no deployment of my-app is under way: 'deployment-logs my-app' shows the last one"},
+		{alice, "deployment-follow my-app 7", "", 1, "", "my-app has no deployment 7"},
+		{bob, "deployment-follow my-app 1", "", 1, "", notYours},
+		{alice, "deployment-follow my-app one", "", 2, "", `"one" is not the number of a deployment`},
+	},
+	"deployment-cancel": {
+		{alice, "deployment-cancel my-app", "", 0, "the deployment is cancelled, and what it made is gone\n", ""},
+		{operator, "deployment-cancel my-app 7", "", 1, "", "deployment 7 is cancelled by operator"},
+		{alice, "deployment-cancel my-app 7", "", 1, "", "deployment 7 is cancelled by alice"},
+		{lily, "deployment-cancel my-app", "", 1, "", "you may not do this with my-app"},
+		{bob, "deployment-cancel my-app", "", 1, "", notYours},
+		{alice, "deployment-cancel", "", 2, "", "which app?"},
+	},
+	"deployment-delete-cache": {
+		{alice, "deployment-delete-cache my-app", "", 0, "the next build of my-app begins with an empty cache\n", ""},
+		{lily, "deployment-delete-cache my-app", "", 1, "", "you may not do this with my-app"},
+		{bob, "deployment-delete-cache my-app", "", 1, "", notYours},
+		{alice, "deployment-delete-cache my-app 1", "", 2, "", "one argument too many"},
+	},
 	"logs": {
 		{lily, "logs my-app", "", 0, "[web-1] hello\n", ""},
 		{bob, "logs my-app", "", 1, "", notYours},

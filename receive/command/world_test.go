@@ -52,6 +52,20 @@ func (r *fakeRuntime) Redeploy(_ context.Context, again apps.Redeployment) error
 	return err
 }
 
+func (r *fakeRuntime) FollowDeployment(ctx context.Context, id int64, w io.Writer) error {
+	_, err := r.store.WriteLog(ctx, id, 0, w)
+	return err
+}
+
+func (r *fakeRuntime) CancelDeployment(_ context.Context, _ string, id int64, by string) error {
+	if id == 7 {
+		return fmt.Errorf("deployment 7 is cancelled by %s", by)
+	}
+	return nil
+}
+
+func (r *fakeRuntime) DeleteCache(context.Context, string) error { return nil }
+
 func (r *fakeRuntime) Destroy(context.Context, string) error { return nil }
 
 func (r *fakeRuntime) Logs(_ context.Context, _ string, opt apps.LogOptions, w io.Writer) error {

@@ -85,7 +85,8 @@ type Deployer struct {
 	queue      *queue
 	claims     *claims
 	inHand     inHand
-	underway   inHand // those of inHand that are deployments, not retirements
+	attempts   attempts
+	hooks      inHand // releases of which a hook runs by itself
 	routes     *routes
 	reconciler *reconciler
 
@@ -109,8 +110,8 @@ func New(cfg Config) *Deployer {
 // Interrupt aborts the detached deployments; the others end with their pushes. No retirement is cut short.
 func (d *Deployer) Interrupt() { d.cancel() }
 
-// Busy tells whether a deployment is under way or waits for its turn.
-func (d *Deployer) Busy() bool { return !d.underway.empty() }
+// Busy tells whether a deployment is under way or waits for its turn, or a hook runs by itself.
+func (d *Deployer) Busy() bool { return !d.attempts.empty() || !d.hooks.empty() }
 
 // Close ends following the engine and waits for the retirements under way; it does not stop any app.
 // Deployments must have ended before.
@@ -156,9 +157,10 @@ func (d *Deployer) Deploy(ctx context.Context, req Request) error {
 	if err != nil {
 		return &Failure{Status: state.Aborted, Err: err}
 	}
+	ctx, end := d.attempts.begin(ctx, r.record)
+	defer end()
 	defer r.console.Close()
 	defer d.inHand.take(r.id)()
-	defer d.underway.take(r.id)()
 	err = r.deploy(ctx)
 	if err != nil {
 		err = r.fail(ctx, err)

@@ -75,9 +75,12 @@ func (r *deployment) classify(ctx context.Context, err error) *Failure {
 	if errors.As(err, &failure) {
 		return failure
 	}
-	if cause := context.Cause(ctx); errors.Is(cause, apps.ErrEnded) {
+	switch cause := context.Cause(ctx); {
+	case errors.As(cause, &failure):
+		return failure
+	case errors.Is(cause, apps.ErrEnded):
 		return &Failure{Status: state.Aborted, Text: "The pusher's access has ended", Err: err}
-	} else if cause != nil {
+	case cause != nil:
 		return &Failure{Status: state.Aborted, Text: "The push was interrupted", Err: err}
 	}
 	if errors.Is(err, runner.ErrUnavailable) {

@@ -31,7 +31,7 @@ func (d *Deployer) hookOnly(ctx context.Context, again apps.Redeployment) error 
 		return err
 	}
 	defer d.inHand.take(r.id)() // or its container would be a stray
-	defer d.underway.take(r.id)()
+	defer d.hooks.take(r.id)()
 	return r.runHook(ctx, postdeployHook)
 }
 

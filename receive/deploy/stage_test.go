@@ -152,6 +152,11 @@ func (m *mason) Build(ctx context.Context, req builder.Request) (builder.Image, 
 	return builder.Image{Ref: ref, Types: types, Launcher: []string{"sh", "-c"}}, nil
 }
 
+func (m *mason) DeleteCache(context.Context, string) error {
+	m.event("delete the cache")
+	return nil
+}
+
 func (m *mason) Remove(_ context.Context, ref string) error {
 	m.event("discard %s", ref)
 	return nil

@@ -69,7 +69,8 @@ func TestStory(t *testing.T) {
  <-- http://my-app.example.com -->
 `
 		var stored strings.Builder
-		check(t, s.store.WriteLog(t.Context(), 2, &stored))
+		_, err = s.store.WriteLog(t.Context(), 2, 0, &stored)
+		check(t, err)
 		if out != transcript || stored.String() != transcript {
 			t.Errorf("the pusher saw\n%s\nstored is\n%s", out, &stored)
 		}

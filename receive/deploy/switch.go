@@ -24,8 +24,8 @@ func (r *deployment) switchOver(ctx context.Context) error {
 		return r.because(ctx, err)
 	}
 	defer give()
-	// Until here a container that ends, and a pusher who goes, end the deployment: the app may have been claimed for a while.
-	if err := ctx.Err(); err != nil {
+	// Until here a container that ends, a pusher who goes and a colleague who cancels end the deployment: the app may have been claimed for a while.
+	if err := r.attempts.settle(ctx, r.record.ID); err != nil {
 		return r.because(ctx, err)
 	}
 	defer r.phase("switch")()

@@ -192,20 +192,20 @@ func (s *Store) AppendLog(ctx context.Context, id int64, chunk []byte) error {
 	return s.exec(ctx, "deployment log", "INSERT INTO logs (deployment, chunk) VALUES (?, ?)", id, chunk)
 }
 
-// WriteLog writes the whole log to w.
-func (s *Store) WriteLog(ctx context.Context, id int64, w io.Writer) error {
+// WriteLog writes the log to w: all that came after the chunk of that number, which is 0 for the beginning. It returns the number of the last.
+func (s *Store) WriteLog(ctx context.Context, id, after int64, w io.Writer) (last int64, err error) {
 	// Chunk by chunk, so that neither a long log nor a slow reader holds the database's one connection.
-	for after := int64(0); ; {
+	for {
 		var chunk []byte
 		err := s.db.QueryRowContext(ctx, "SELECT seq, chunk FROM logs WHERE deployment = ? AND seq > ? ORDER BY seq LIMIT 1", id, after).Scan(&after, &chunk)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			return after, nil
 		}
 		if err != nil {
-			return named("deployment log", err)
+			return after, named("deployment log", err)
 		}
 		if _, err := w.Write(chunk); err != nil {
-			return err
+			return after, err
 		}
 	}
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"errors"
+	"io"
 	"slices"
 	"testing"
 	"time"
@@ -203,17 +204,25 @@ func TestLogs(t *testing.T) {
 	}
 	must(t, s.AppendLog(ctx, one, nil))
 	var log bytes.Buffer
-	must(t, s.WriteLog(ctx, one, &log))
+	must(t, second(s.WriteLog(ctx, one, 0, &log)))
 	if log.String() != "first line\n\x00\xff" {
 		t.Errorf("log %q", log.String())
 	}
+	last, err := s.WriteLog(ctx, one, 0, io.Discard)
+	must(t, err)
+	must(t, s.AppendLog(ctx, one, []byte("more")))
 	log.Reset()
-	must(t, s.WriteLog(ctx, 99, &log))
+	must(t, second(s.WriteLog(ctx, one, last, &log)))
+	if log.String() != "more" {
+		t.Errorf("what came since: %q", log.String())
+	}
+	log.Reset()
+	must(t, second(s.WriteLog(ctx, 99, 0, &log)))
 	if log.Len() > 0 {
 		t.Errorf("log of no deployment: %q", log.String())
 	}
 	gone := errors.New("the reader is gone")
-	wantErr(t, s.WriteLog(ctx, one, writer(func([]byte) (int, error) { return 0, gone })), gone)
+	wantErr(t, second(s.WriteLog(ctx, one, 0, writer(func([]byte) (int, error) { return 0, gone }))), gone)
 }
 
 // A reader that uses the store while it is written to would wait for ever for a connection that WriteLog held.
@@ -221,9 +230,9 @@ func TestWriteLogHoldsNoConnection(t *testing.T) {
 	s := withApp(t)
 	id := deployed(t, s)
 	must(t, s.AppendLog(t.Context(), id, []byte("x")))
-	must(t, s.WriteLog(t.Context(), id, writer(func(p []byte) (int, error) {
+	must(t, second(s.WriteLog(t.Context(), id, 0, writer(func(p []byte) (int, error) {
 		return len(p), second(s.Apps(t.Context()))
-	})))
+	}))))
 }
 
 type writer func([]byte) (int, error)
