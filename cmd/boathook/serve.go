@@ -245,7 +245,7 @@ func (s *server) openDeployer(ctx context.Context) error {
 // openDoors makes the SSH server and the commands behind it.
 func (s *server) openDoors(context.Context) (err error) {
 	s.apps = apps.New(apps.Config{
-		Store: s.store, Runtime: s.deployer, Repositories: s.repos, UserCAs: s.cfg.userCAs, Log: s.log,
+		Store: s.store, Runtime: s.deployer, Repositories: s.repos, Platform: s.appsURL.Hostname(), UserCAs: s.cfg.userCAs, Log: s.log,
 		AccessChanged: func(ctx context.Context) { s.ssh.Recheck(ctx) },
 	})
 	s.work = &sessions{log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands(), remote: s.remote()}

@@ -71,6 +71,8 @@ type Runtime interface {
 	FollowDeployment(ctx context.Context, id int64, w io.Writer) error           // its log, until it has ended
 	CancelDeployment(ctx context.Context, app string, id int64, by string) error // 0: the one under way
 	DeleteCache(ctx context.Context, app string) error
+	URL(app string) string                         // under the platform's host
+	Reroute(ctx context.Context, app string) error // after a change of its domains and rules
 	Destroy(ctx context.Context, app string) error
 	Logs(ctx context.Context, app string, opt LogOptions, w io.Writer) error
 }
@@ -86,6 +88,7 @@ type Config struct {
 	Store        *state.Store
 	Runtime      Runtime
 	Repositories Repositories
+	Platform     string          // the host below which every app has its name, "apps.example.com"
 	UserCAs      []ssh.PublicKey // authorities whose certificates log users in; may be empty
 	Log          *slog.Logger
 

@@ -16,6 +16,7 @@ import (
 
 // fakeRuntime is what the deployer does, in a map.
 type fakeRuntime struct {
+	rerouted  []string // apps
 	store     *state.Store
 	destroyed []string
 	fail      error // of every method
@@ -43,6 +44,13 @@ func (r *fakeRuntime) FollowDeployment(ctx context.Context, id int64, w io.Write
 }
 
 func (r *fakeRuntime) CancelDeployment(context.Context, string, int64, string) error { return r.fail }
+
+func (r *fakeRuntime) Reroute(_ context.Context, app string) error {
+	r.rerouted = append(r.rerouted, app)
+	return nil
+}
+
+func (r *fakeRuntime) URL(app string) string { return "http://" + app + ".apps.example.com" }
 
 func (r *fakeRuntime) DeleteCache(context.Context, string) error { return r.fail }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -115,6 +116,9 @@ func (c *Call) ssh() string {
 	}
 	return "ssh -p " + at.Port() + " git@" + at.Hostname()
 }
+
+// orDash is the text of a table's cell that may be empty.
+func orDash(text string) string { return cmp.Or(text, "-") }
 
 func (c *Call) printf(format string, args ...any) error {
 	_, err := fmt.Fprintf(c.Stdout, format, args...)

@@ -3,7 +3,8 @@ package command
 // Commands returns the table, in the order in which help lists it. Each entry is a file of this package.
 func Commands() Table {
 	t := Table{
-		createApp(), listApps(), destroyApp(),
+		createApp(), listApps(), appInfo(), destroyApp(),
+		listDomains(), addDomain(), removeDomain(), setCanonicalDomain(), unsetCanonicalDomain(), forceHTTPS(), stickySession(),
 		listKeys(), addKey(), removeKey(),
 		listTokens(), addToken(), removeToken(),
 		listUsers(), addUser(), removeUser(),

@@ -24,6 +24,14 @@ var permissions = map[string]struct {
 }{
 	"create":                  {"create next-app", "", yes, yes, yes, denied, yes},
 	"apps":                    {"apps", "", yes, yes, yes, denied, yes},
+	"apps-info":               {"apps-info my-app", "", noApp, yes, yes, denied, yes},
+	"domains":                 {"domains my-app", "", noApp, yes, yes, denied, yes},
+	"domains-add":             {"domains-add my-app www.example.com", "", noApp, denied, yes, denied, yes},
+	"domains-remove":          {"domains-remove my-app shop.example.org", "", noApp, denied, yes, denied, yes},
+	"set-canonical-domain":    {"set-canonical-domain my-app shop.example.org", "", noApp, denied, yes, denied, yes},
+	"unset-canonical-domain":  {"unset-canonical-domain my-app", "", noApp, denied, yes, denied, yes},
+	"force-https":             {"force-https my-app --enable", "", noApp, denied, yes, denied, yes},
+	"sticky-session":          {"sticky-session my-app --enable", "", noApp, denied, yes, denied, yes},
 	"destroy":                 {"destroy my-app", "my-app\n", noApp, denied, denied, denied, yes},
 	"keys":                    {"keys", "", yes, yes, yes, denied, yes},
 	"keys-add":                {"keys-add desk", numberedKey(9), yes, yes, yes, denied, yes},
@@ -69,7 +77,7 @@ var (
 func populated(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	for _, line := range []string{"users-add carl", "users-add adam --admin", "users-add idle", "collaborators-add my-app carl"} {
+	for _, line := range []string{"users-add carl", "users-add adam --admin", "users-add idle", "collaborators-add my-app carl", "domains-add my-app shop.example.org"} {
 		w.mustRun(operator, line, "")
 	}
 	for i, c := range []apps.Caller{alice, bob, carl, lily, adam} {

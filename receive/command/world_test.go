@@ -21,6 +21,7 @@ import (
 
 // fakeRuntime has one container, whose command line means ill.
 type fakeRuntime struct {
+	rerouted  []string // apps
 	store     *state.Store
 	asked     apps.LogOptions
 	restarted []string
@@ -63,6 +64,13 @@ func (r *fakeRuntime) CancelDeployment(_ context.Context, _ string, id int64, by
 	}
 	return nil
 }
+
+func (r *fakeRuntime) Reroute(_ context.Context, app string) error {
+	r.rerouted = append(r.rerouted, app)
+	return nil
+}
+
+func (r *fakeRuntime) URL(app string) string { return "http://" + app + ".apps.example.com" }
 
 func (r *fakeRuntime) DeleteCache(context.Context, string) error { return nil }
 
@@ -136,7 +144,7 @@ func openWorld(t *testing.T, dir string) *world {
 		}
 	})
 	w := &world{t: t, store: store, runtime: &fakeRuntime{store: store}}
-	w.service = apps.New(apps.Config{Store: store, Runtime: w.runtime, Repositories: fakeRepositories{}})
+	w.service = apps.New(apps.Config{Store: store, Runtime: w.runtime, Repositories: fakeRepositories{}, Platform: "apps.example.com"})
 	return w
 }
 

@@ -34,7 +34,7 @@ func (d *Deployer) Recover(ctx context.Context) error {
 		}
 	}
 	for _, app := range apps {
-		if err := d.revive(ctx, app); err != nil {
+		if err := errors.Join(d.Reroute(ctx, app.Name), d.revive(ctx, app)); err != nil {
 			// One app that cannot be brought back must not keep the others from being served.
 			d.Log.Error("app not revived", "app", app.Name, "err", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"boathook/receive/state"
 	"boathook/router"
 	"boathook/runner"
 )
@@ -25,8 +26,15 @@ type routes struct {
 	probes sync.WaitGroup
 	stop   context.Context // ends the probes
 
-	mu     sync.Mutex // guards served and each entry
+	mu     sync.Mutex // guards served and each entry, and rules
 	served map[string]*serving
+	rules  map[string]*rules // by app; one that is not there has none
+}
+
+// rules are what the router does for an app beyond its containers.
+type rules struct {
+	state.Routing
+	asked, applied int // as in serving, of the questions to the store
 }
 
 // serving is the live release of one app.
@@ -50,7 +58,7 @@ func runOf(i runner.Instance) run { return run{i.ID, i.Started} }
 
 // newRoutes makes a table for d's engine and router.
 func newRoutes(d *Deployer) *routes {
-	return &routes{engine: d.Engine, router: d.Router, appsURL: d.AppsURL, log: d.Log, stop: d.stop, served: map[string]*serving{}}
+	return &routes{engine: d.Engine, router: d.Router, appsURL: d.AppsURL, log: d.Log, stop: d.stop, served: map[string]*serving{}, rules: map[string]*rules{}}
 }
 
 // host is the app's name under the platform's domain.
@@ -82,11 +90,46 @@ func (r *routes) remove(app string) *router.Drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.served, app)
+	delete(r.rules, app)
 	return r.router.Remove(app)
 }
 
+// route is called with mu held.
 func (r *routes) route(app string, s *serving) router.Route {
-	return router.Route{App: app, Release: s.release, Hosts: []string{r.host(app)}, Targets: s.targets, Serving: true}
+	route := router.Route{App: app, Release: s.release, Hosts: []string{r.host(app)}, Targets: s.targets, Serving: true}
+	if rules := r.rules[app]; rules != nil {
+		route.Hosts = append(route.Hosts, rules.Hosts...)
+		route.Canonical, route.ForceHTTPS, route.Sticky = rules.Canonical, rules.ForceHTTPS, rules.Sticky
+	}
+	return route
+}
+
+// reload asks for the app's rules and has the router follow them.
+func (r *routes) reload(app string, ask func() (state.Routing, error)) error {
+	r.mu.Lock()
+	if r.rules[app] == nil {
+		r.rules[app] = &rules{}
+	}
+	of := r.rules[app]
+	of.asked++
+	question := of.asked
+	r.mu.Unlock()
+
+	answer, err := ask()
+	if err != nil {
+		return err
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rules[app] != of || question < of.applied {
+		return nil // the app has gone, or a later question was answered before
+	}
+	of.Routing, of.applied = answer, question
+	if s := r.served[app]; s != nil {
+		r.router.Set(r.route(app, s))
+	}
+	return nil
 }
 
 // dialable tells whether there is an address to which requests go.

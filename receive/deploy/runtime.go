@@ -77,6 +77,14 @@ func (d *Deployer) liveRelease(ctx context.Context, name string) (state.App, sta
 	return app, release, err
 }
 
+// URL implements apps.Runtime.
+func (d *Deployer) URL(app string) string { return d.routes.url(app) }
+
+// Reroute has the router follow the app's domains and rules as they are stored.
+func (d *Deployer) Reroute(ctx context.Context, app string) error {
+	return d.routes.reload(app, func() (state.Routing, error) { return d.Store.Routing(ctx, app) })
+}
+
 // Destroy removes everything of an app but its record: route, containers, images, build cache.
 func (d *Deployer) Destroy(ctx context.Context, name string) error {
 	app, err := d.Store.App(ctx, name)
