@@ -229,10 +229,25 @@ func (s *dockerSandbox) remove(ctx context.Context) error {
 		return nil
 	}
 	err := s.docker.ContainerRemove(ctx, s.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if cerrdefs.IsConflict(err) { // the engine is removing it, for a boathook that died meanwhile
+		err = s.waitRemoved(ctx)
+	}
 	if err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("remove build container: %w", err)
 	}
 	return nil
+}
+
+func (s *dockerSandbox) waitRemoved(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, cleanupTime)
+	defer stop()
+	removed, failed := s.docker.ContainerWait(ctx, s.id, container.WaitConditionRemoved)
+	select {
+	case <-removed:
+		return nil
+	case err := <-failed:
+		return err
+	}
 }
 
 func cacheVolume(namespace, app string) string { return namespace + "-cache-" + app }
@@ -247,7 +262,7 @@ func (b *Build) removeCacheVolume(ctx context.Context, app string) error {
 }
 
 // Sweep removes what builds of a process that died have left: containers, or directories. Call it before the first
-// Build.
+// Build. A container that cannot be removed is told to the log: the apps must be served all the same.
 func (b *Build) Sweep(ctx context.Context) error {
 	for _, sub := range []string{"builds", "scratch"} {
 		dir := filepath.Join(b.cfg.Dir, sub)
@@ -266,7 +281,9 @@ func (b *Build) Sweep(ctx context.Context) error {
 	}
 	for _, c := range list {
 		old := &dockerSandbox{docker: b.cfg.Docker, id: c.ID}
-		err = errors.Join(err, old.remove(ctx))
+		if err := old.remove(ctx); err != nil {
+			b.cfg.Log.Error("container of a dead build not removed", "container", c.ID, "err", err)
+		}
 	}
-	return err
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -185,7 +186,7 @@ func (s *soak) kill(ctx context.Context) error {
 	}
 	_ = s.server.Wait() // ends by our signal
 	if err := s.serve(ctx, s.flags); err != nil {
-		return err
+		return fmt.Errorf("after a kill: %w; what it has left has the label boathook.namespace=%s", err, filepath.Base(s.dir))
 	}
 	s.health.restart(s.server.Process.Pid)
 	s.outages.end()

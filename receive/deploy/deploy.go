@@ -47,6 +47,7 @@ type Limits struct {
 	Hook       time.Duration // the postdeploy command, 20 min
 	Drain      time.Duration // how long requests in flight may finish on the old version, 30 s
 	Stop       time.Duration // between SIGTERM and SIGKILL, 30 s
+	LogSize    int64         // bytes of the output of tools that a deployment's log keeps, 10 MiB
 	Releases   int           // images of successful releases kept per app, 5
 	DiskFree   int64         // bytes that must be free for a deployment to begin, 1 GiB
 	Crashes    int           // of a live container in a row until it is given up, 12
@@ -59,6 +60,7 @@ func (l Limits) withDefaults() Limits {
 	l.Hook = cmp.Or(l.Hook, 20*time.Minute)
 	l.Drain = cmp.Or(l.Drain, 30*time.Second)
 	l.Stop = cmp.Or(l.Stop, 30*time.Second)
+	l.LogSize = cmp.Or(l.LogSize, 10*units.MiB)
 	l.Releases = cmp.Or(l.Releases, 5)
 	l.DiskFree = cmp.Or(l.DiskFree, units.GiB)
 	l.Crashes = cmp.Or(l.Crashes, 12)
@@ -217,7 +219,7 @@ func (d *Deployer) open(ctx context.Context, req Request) (*deployment, error) {
 	return &deployment{
 		Deployer: d, req: req, app: app, record: record, vars: vars,
 		id:      strconv.FormatInt(record.ID, 10),
-		console: newConsole(req.Out, d.transcript(record.ID), secretsOf(vars)),
+		console: newConsole(req.Out, d.transcript(record.ID), secretsOf(vars), d.Limits.LogSize),
 	}, nil
 }
 
