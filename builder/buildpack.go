@@ -43,7 +43,7 @@ func (b *Build) buildpack(ctx context.Context, req Request, src *Source, p plan)
 		}
 	}()
 	run := &packBuild{Build: b, req: req, sb: sb, env: b.phaseEnv(req, sb.layout())}
-	types, err := run.phases(ctx, p)
+	types, err := run.phasesWithin(ctx, p)
 	if err != nil {
 		return Image{}, err
 	}
@@ -84,6 +84,18 @@ func checkProcfile(ctx context.Context, src *Source) error {
 	}
 	_, err = ParseProcfileOrdered(data)
 	return err
+}
+
+// phasesWithin is phases within the size that a sandbox may have.
+func (r *packBuild) phasesWithin(ctx context.Context, p plan) (map[string]string, error) {
+	ctx, rest := r.withSize(ctx, r.sb)
+	types, err := r.phases(ctx, p)
+	rest()
+	var large *Failure
+	if err != nil && errors.As(context.Cause(ctx), &large) {
+		return nil, large
+	}
+	return types, err
 }
 
 // phases runs detect, compile and release, and returns the process types.

@@ -219,6 +219,15 @@ func (s *dockerSandbox) killedByMemory(ctx context.Context) bool {
 	return err == nil && info.State != nil && info.State.OOMKilled
 }
 
+// size is that of the container's own layer.
+func (s *dockerSandbox) size(ctx context.Context) (int64, error) {
+	info, _, err := s.docker.ContainerInspectWithRaw(ctx, s.id, true)
+	if err != nil || info.SizeRw == nil {
+		return 0, err
+	}
+	return *info.SizeRw, nil
+}
+
 // discard kills and removes the container with its anonymous volume, and then leaves the network.
 func (s *dockerSandbox) discard(ctx context.Context) error {
 	return errors.Join(s.remove(ctx), s.leave(ctx))

@@ -290,6 +290,8 @@ func (r *deployment) reuse(ctx context.Context) error {
 
 // build makes the image of the commit.
 func (r *deployment) build(ctx context.Context) error {
+	ctx, rest := r.withRoom(ctx, state.BuildError)
+	defer rest()
 	tools := r.console.Tools("")
 	defer tools.Flush()
 	image, err := r.Builder.Build(ctx, builder.Request{
@@ -300,7 +302,7 @@ func (r *deployment) build(ctx context.Context) error {
 		if errors.As(err, &failure) && ctx.Err() == nil {
 			return &Failure{Status: state.BuildError, Text: failure.Summary, Err: err}
 		}
-		return fmt.Errorf("build: %w", err)
+		return r.because(ctx, fmt.Errorf("build: %w", err))
 	}
 	r.image = image
 	return nil
