@@ -123,7 +123,8 @@ func (s *Stacks) present(ctx context.Context, _ io.Writer) (string, error) {
 	return s.made(ctx, "debian:"+debianRecipe)
 }
 
-// made finds the newest image of a kind that was made here.
+// made finds the newest image of a kind that was made here. Two servers that made one at the same time have left one without a name, which
+// an engine before API 1.43 lists as <none>:<none>.
 func (s *Stacks) made(ctx context.Context, kind string) (string, error) {
 	list, err := s.Docker.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", stackLabel+"="+s.namespace()+"/"+kind))})
 	if err != nil {
@@ -131,7 +132,7 @@ func (s *Stacks) made(ctx context.Context, kind string) (string, error) {
 	}
 	var newest image.Summary
 	for _, i := range list {
-		if len(i.RepoTags) > 0 && (newest.ID == "" || i.Created > newest.Created) {
+		if len(i.RepoTags) > 0 && i.RepoTags[0] != "<none>:<none>" && (newest.ID == "" || i.Created > newest.Created) {
 			newest = i
 		}
 	}
