@@ -38,7 +38,7 @@ type Image struct {
 // Builder makes and removes images.
 type Builder interface {
 	// Build returns the image, or an error. A *Failure is the app's fault and is told to the pusher as it is; any
-	// other error is ours. On an error, and when ctx ends, nothing that the build made is left.
+	// other error is ours, and wraps ErrUnavailable where the engine was away. On an error, and when ctx ends, nothing that the build made is left.
 	Build(ctx context.Context, req Request) (Image, error)
 	// Remove deletes an image that Build made. A missing one is no error.
 	Remove(ctx context.Context, ref string) error
