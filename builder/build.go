@@ -155,7 +155,7 @@ func (b *Build) build(ctx context.Context, req Request) (Image, error) {
 // Remove implements Builder.
 func (b *Build) Remove(ctx context.Context, ref string) error {
 	if b.cfg.Docker != nil {
-		return b.removeImage(ctx, ref)
+		return unavailable(b.removeImage(ctx, ref))
 	}
 	return b.removeLocalImage(ref)
 }

@@ -68,9 +68,7 @@ func (b *Build) newDockerSandbox(ctx context.Context, req Request, src *Source) 
 	}
 	defer func() {
 		if err != nil {
-			clean, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-			defer stop()
-			err = errors.Join(err, s.discard(clean))
+			err = errors.Join(err, discard(ctx, s))
 		}
 	}()
 	if err := s.create(ctx, stack); err != nil {
@@ -230,7 +228,10 @@ func (s *dockerSandbox) size(ctx context.Context) (int64, error) {
 
 // discard kills and removes the container with its anonymous volume, and then leaves the network.
 func (s *dockerSandbox) discard(ctx context.Context) error {
-	return errors.Join(s.remove(ctx), s.leave(ctx))
+	if err := s.remove(ctx); err != nil {
+		return err
+	}
+	return s.leave(ctx)
 }
 
 func (s *dockerSandbox) remove(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -151,7 +152,7 @@ var phases = []struct{ name, point string }{
 	{"the hook is waited for", `POST .*/containers/[0-9a-f]*/wait`},
 	{"a phase of the build begins", `POST .*/containers/[0-9a-f]*/exec`},
 	{"a web container is made", `POST .*/containers/create\?name=.*web`},
-	{"the old version is removed", `DELETE .*/containers/[0-9a-f]*`},
+	{"the build container is removed", `DELETE .*/containers/[0-9a-f]*`},
 	{"the source is copied", `PUT .*/containers/.*/archive`},
 	{"the build container starts", `POST .*/containers/[0-9a-f]*/start`},
 	{"the image is made", `POST .*/commit`},
@@ -190,7 +191,7 @@ func TestEngineFaults(t *testing.T) {
 		default:
 			t.Fatalf("%s, the engine %s: no sentence to the pusher:\n%s", phase.name, fault, out)
 		}
-		t.Logf("%s, the engine %s: %s", phase.name, fault, outcome)
+		t.Attr("outcome", fmt.Sprintf("%s: when %s, the engine %s", outcome, phase.name, fault))
 		l.cut(false)
 		b.push()
 		b.serves(w.version)
