@@ -44,7 +44,7 @@ const (
 // No variable of the app is in its configuration: a commit would put it into the image.
 type dockerSandbox struct {
 	docker  *client.Client
-	id      string // "" until it is made
+	id      string // or its name; "" until it is to be made
 	network string
 	leave   func(context.Context) error // the network
 	paths   layout
@@ -120,6 +120,7 @@ func (s *dockerSandbox) create(ctx context.Context, stack string) error {
 		},
 	}
 	name := fmt.Sprintf("%s-build-%s-%s", s.cfg.Namespace, s.req.App, s.req.Deployment)
+	s.id = name // which also removes it, should the engine's answer be lost
 	// Not interrupted: the engine would go on and leave a container that nobody knows.
 	whole, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer stop()

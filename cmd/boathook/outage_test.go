@@ -188,6 +188,9 @@ func TestEngineFaults(t *testing.T) {
 		case strings.Contains(out, "Internal error in deployment") && fault == "answers 500":
 			outcome = "refused, as an internal error"
 			b.serves(w.version - 1)
+		case strings.Contains(out, "Postdeploy hook could not be started") && fault == "answers 500":
+			outcome = "refused, as the hook could not be started"
+			b.serves(w.version - 1)
 		default:
 			t.Fatalf("%s, the engine %s: no sentence to the pusher:\n%s", phase.name, fault, out)
 		}
