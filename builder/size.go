@@ -12,7 +12,7 @@ import (
 // sizeEvery is how often a sandbox's size is asked for, and sizeFactor how many times the largest image it may have: what a build
 // makes on the way, and .slugignore removes in the end, is no part of the image.
 const (
-	sizeEvery  = 2 * time.Second
+	sizeEvery  = 3 * time.Second
 	sizeFactor = 2
 )
 

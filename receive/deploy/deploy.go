@@ -89,6 +89,7 @@ type Deployer struct {
 	inHand     inHand
 	routes     *routes
 	reconciler *reconciler
+	free       func(dir string) (bytes int64, err error) // freeBytes; a test has disks of its own
 
 	// background holds the retirements, which outlive the push that caused them, and what keeps the live releases alive.
 	background sync.WaitGroup
@@ -100,7 +101,7 @@ type Deployer struct {
 func New(cfg Config) *Deployer {
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Engine = patient{cfg.Engine}
-	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent), claims: newClaims()}
+	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent), claims: newClaims(), free: freeBytes}
 	d.stop, d.cancel = context.WithCancel(context.Background())
 	d.routes = newRoutes(d)
 	d.reconciler = newReconciler(d)

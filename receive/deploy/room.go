@@ -23,7 +23,7 @@ func (r *deployment) withRoom(parent context.Context, status state.Status) (ctx 
 	watching.Go(func() {
 		for untilStayed(ctx, roomEvery) == nil {
 			for _, dir := range r.Disks {
-				if free, err := freeBytes(dir); err == nil && free < r.Limits.DiskFree/2 {
+				if free, err := r.free(dir); err == nil && free < r.Limits.DiskFree/2 {
 					cancel(&Failure{
 						Status: status, Text: fmt.Sprintf("The server's disk was filling up: only %s were left", units.BytesSize(float64(free))),
 						Advice: "Push again with a build and a hook that write less, or ask the operator to make room.",
