@@ -118,7 +118,10 @@ func (b *Build) Build(ctx context.Context, req Request) (Image, error) {
 	if ctx.Err() != nil {
 		return Image{}, fmt.Errorf("build: %w", context.Cause(ctx))
 	}
-	return Image{}, err
+	if b.cfg.Docker == nil {
+		return Image{}, err
+	}
+	return Image{}, unavailable(err)
 }
 
 // build is Build without its time limit.
@@ -152,7 +155,7 @@ func (b *Build) build(ctx context.Context, req Request) (Image, error) {
 // Remove implements Builder.
 func (b *Build) Remove(ctx context.Context, ref string) error {
 	if b.cfg.Docker != nil {
-		return b.removeImage(ctx, ref)
+		return unavailable(b.removeImage(ctx, ref))
 	}
 	return b.removeLocalImage(ref)
 }

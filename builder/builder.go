@@ -38,9 +38,10 @@ type Image struct {
 // Builder makes and removes images.
 type Builder interface {
 	// Build returns the image, or an error. A *Failure is the app's fault and is told to the pusher as it is; any
-	// other error is ours. On an error, and when ctx ends, nothing that the build made is left.
+	// other error is ours, and wraps ErrUnavailable where the engine was away. On an error, and when ctx ends,
+	// nothing that the build made is left.
 	Build(ctx context.Context, req Request) (Image, error)
-	// Remove deletes an image that Build made. A missing one is no error.
+	// Remove deletes an image that Build made. A missing one is no error. While the engine is away it wraps ErrUnavailable.
 	Remove(ctx context.Context, ref string) error
 	// Images lists the Refs of all images that were made here and not removed, also by a process that has died since.
 	Images(ctx context.Context) ([]string, error)

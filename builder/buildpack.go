@@ -10,6 +10,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/docker/go-units"
 )
@@ -36,14 +37,12 @@ func (b *Build) buildpack(ctx context.Context, req Request, src *Source, p plan)
 		return Image{}, err
 	}
 	defer func() {
-		clean, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-		defer stop()
-		if discardErr := sb.discard(clean); discardErr != nil {
-			b.cfg.Log.Error("build not removed", "app", req.App, "deployment", req.Deployment, "err", discardErr)
+		if err := discard(ctx, sb); err != nil {
+			b.cfg.Log.Error("build not removed", "app", req.App, "deployment", req.Deployment, "err", err)
 		}
 	}()
 	run := &packBuild{Build: b, req: req, sb: sb, env: b.phaseEnv(req, sb.layout())}
-	types, err := run.phases(ctx, p)
+	types, err := run.phasesWithin(ctx, p)
 	if err != nil {
 		return Image{}, err
 	}
@@ -54,6 +53,27 @@ func (b *Build) buildpack(ctx context.Context, req Request, src *Source, p plan)
 	say(req.Out, "-----> Build complete, uploading deployment cache.")
 	image.Types, image.Stack = types, b.cfg.StackName
 	return image, nil
+}
+
+// discardPause is between two attempts to remove a sandbox.
+const discardPause = 500 * time.Millisecond
+
+// discard removes a sandbox, whatever ctx says. What it cannot remove within cleanupTime stays until the next start, so an engine that is away
+// for a moment is asked again.
+func discard(ctx context.Context, sb sandbox) error {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer stop()
+	for {
+		err := sb.discard(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(discardPause):
+		}
+	}
 }
 
 // finish makes the image, and removes it again if it is too large or nobody waits for it any more.
@@ -84,6 +104,18 @@ func checkProcfile(ctx context.Context, src *Source) error {
 	}
 	_, err = ParseProcfileOrdered(data)
 	return err
+}
+
+// phasesWithin is phases within the size that a sandbox may have.
+func (r *packBuild) phasesWithin(ctx context.Context, p plan) (map[string]string, error) {
+	ctx, rest := r.withSize(ctx, r.sb)
+	types, err := r.phases(ctx, p)
+	rest()
+	var large *Failure
+	if err != nil && errors.As(context.Cause(ctx), &large) {
+		return nil, large
+	}
+	return types, err
 }
 
 // phases runs detect, compile and release, and returns the process types.

@@ -19,6 +19,8 @@ type sandbox interface {
 	exec(ctx context.Context, c command) (int, error)
 	// outOfMemory tells whether the memory limit has ended any process so far.
 	outOfMemory(ctx context.Context) bool
+	// size is how much the build has written so far, in bytes. It is called from another goroutine.
+	size(ctx context.Context) (int64, error)
 	// finish turns layout().build into an image whose app directory it is. types are for the image's labels.
 	finish(ctx context.Context, types map[string]string) (Image, error)
 	// discard stops whatever runs in it and removes it.

@@ -44,7 +44,7 @@ const (
 // No variable of the app is in its configuration: a commit would put it into the image.
 type dockerSandbox struct {
 	docker  *client.Client
-	id      string // "" until it is made
+	id      string // or its name; "" until it is to be made
 	network string
 	leave   func(context.Context) error // the network
 	paths   layout
@@ -68,9 +68,7 @@ func (b *Build) newDockerSandbox(ctx context.Context, req Request, src *Source) 
 	}
 	defer func() {
 		if err != nil {
-			clean, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-			defer stop()
-			err = errors.Join(err, s.discard(clean))
+			err = errors.Join(err, discard(ctx, s))
 		}
 	}()
 	if err := s.create(ctx, stack); err != nil {
@@ -122,6 +120,7 @@ func (s *dockerSandbox) create(ctx context.Context, stack string) error {
 		},
 	}
 	name := fmt.Sprintf("%s-build-%s-%s", s.cfg.Namespace, s.req.App, s.req.Deployment)
+	s.id = name // which also removes it, should the engine's answer be lost
 	// Not interrupted: the engine would go on and leave a container that nobody knows.
 	whole, stop := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer stop()
@@ -219,9 +218,21 @@ func (s *dockerSandbox) killedByMemory(ctx context.Context) bool {
 	return err == nil && info.State != nil && info.State.OOMKilled
 }
 
+// size is that of the container's own layer.
+func (s *dockerSandbox) size(ctx context.Context) (int64, error) {
+	info, _, err := s.docker.ContainerInspectWithRaw(ctx, s.id, true)
+	if err != nil || info.SizeRw == nil {
+		return 0, err
+	}
+	return *info.SizeRw, nil
+}
+
 // discard kills and removes the container with its anonymous volume, and then leaves the network.
 func (s *dockerSandbox) discard(ctx context.Context) error {
-	return errors.Join(s.remove(ctx), s.leave(ctx))
+	if err := s.remove(ctx); err != nil {
+		return err
+	}
+	return s.leave(ctx)
 }
 
 func (s *dockerSandbox) remove(ctx context.Context) error {
@@ -229,10 +240,25 @@ func (s *dockerSandbox) remove(ctx context.Context) error {
 		return nil
 	}
 	err := s.docker.ContainerRemove(ctx, s.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if cerrdefs.IsConflict(err) { // the engine is removing it, for a boathook that died meanwhile
+		err = s.waitRemoved(ctx)
+	}
 	if err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("remove build container: %w", err)
 	}
 	return nil
+}
+
+func (s *dockerSandbox) waitRemoved(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, cleanupTime)
+	defer stop()
+	removed, failed := s.docker.ContainerWait(ctx, s.id, container.WaitConditionRemoved)
+	select {
+	case <-removed:
+		return nil
+	case err := <-failed:
+		return err
+	}
 }
 
 func cacheVolume(namespace, app string) string { return namespace + "-cache-" + app }
@@ -247,7 +273,7 @@ func (b *Build) removeCacheVolume(ctx context.Context, app string) error {
 }
 
 // Sweep removes what builds of a process that died have left: containers, or directories. Call it before the first
-// Build.
+// Build. A container that cannot be removed is told to the log: the apps must be served all the same.
 func (b *Build) Sweep(ctx context.Context) error {
 	for _, sub := range []string{"builds", "scratch"} {
 		dir := filepath.Join(b.cfg.Dir, sub)
@@ -266,7 +292,9 @@ func (b *Build) Sweep(ctx context.Context) error {
 	}
 	for _, c := range list {
 		old := &dockerSandbox{docker: b.cfg.Docker, id: c.ID}
-		err = errors.Join(err, old.remove(ctx))
+		if err := old.remove(ctx); err != nil {
+			b.cfg.Log.Error("container of a dead build not removed", "container", c.ID, "err", err)
+		}
 	}
-	return err
+	return nil
 }

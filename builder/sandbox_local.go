@@ -130,7 +130,24 @@ func writeLauncher(dir string) error {
 	return nil
 }
 
-func (s *localSandbox) discard(context.Context) error { return removeTree(s.root) }
+// size leaves out what vanishes while it is looked at.
+func (s *localSandbox) size(context.Context) (size int64, err error) {
+	err = filepath.WalkDir(s.root, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil
+		}
+		if info, err := d.Info(); err == nil {
+			size += info.Size()
+		}
+		return nil
+	})
+	return size, err
+}
+
+func (s *localSandbox) discard(context.Context) error {
+	killStrays("TMPDIR=" + s.paths.tmp)
+	return removeTree(s.root)
+}
 
 // removeLocalImage removes an image directory, and nothing that is not one.
 func (b *Build) removeLocalImage(ref string) error {

@@ -88,6 +88,22 @@ func TestImageWithoutName(t *testing.T) {
 	}
 }
 
+// TestMadeHasAName: another image takes a stack's name, as when two servers make one at the same time; the one without a name cannot be used.
+func TestMadeHasAName(t *testing.T) {
+	s, forget := ownStacks(t)
+	ref := s.Namespace + "/stack-tiny:1"
+	for _, config := range [][]string{s.stackConfig("tiny:" + tinyRecipe), {"ENV OTHER=1"}} {
+		id, err := s.importTar(t.Context(), ref, bytes.NewReader(make([]byte, 1024)), config) // two blocks of zeros: an empty tar
+		if err != nil {
+			t.Fatal(err)
+		}
+		forget(id)
+	}
+	if found, err := s.made(t.Context(), "tiny:"+tinyRecipe); err != nil || found != "" {
+		t.Errorf("found %q, %v", found, err)
+	}
+}
+
 // TestEnsureBootstraps goes the whole chain, down to packages from a Debian mirror, of which it takes fewer than a real image has.
 func TestEnsureBootstraps(t *testing.T) {
 	if _, err := exec.LookPath("mmdebstrap"); err != nil {

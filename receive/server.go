@@ -1,8 +1,3 @@
-// Package receive is the SSH front door: it finds out who is there, and hands a push, a clone or a management command to
-// [Sessions]. It knows neither git's protocol nor what an app is.
-//
-// What is offered is deliberately little: user git, public keys, sessions with one command each. No forwarding, no agent,
-// no X11, no terminal, no subsystem, and no variable of the client reaches the server.
 package receive
 
 import (

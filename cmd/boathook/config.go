@@ -100,6 +100,7 @@ func (c *config) flags() *flag.FlagSet {
 	durationVar(fs, &c.deploy.Hook, "hook-time", 20*time.Minute, "longest postdeploy hook")
 	durationVar(fs, &c.deploy.Drain, "drain-time", 30*time.Second, "for requests in flight on the old version")
 	durationVar(fs, &c.deploy.Stop, "stop-time", 30*time.Second, "between SIGTERM and SIGKILL")
+	bytesVar(fs, &c.deploy.LogSize, "log-size", "10MiB", "output of builds and hooks that a deployment's log keeps; the pusher sees all of it")
 	countVar(fs, &c.deploy.Releases, "releases", 5, "successful releases kept per app")
 	countVar(fs, &c.deploy.Crashes, "crashes", 12, "crashes of a container in a row until it is given up")
 	bytesVar(fs, &c.deploy.DiskFree, "disk-free", "1GiB", "free space without which no deployment begins")

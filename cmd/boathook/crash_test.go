@@ -26,8 +26,8 @@ import (
 
 var every = flag.Int("every", 10, "TestCrash dies at each so-manieth event")
 
-// patience bounds every wait of these tests.
-const patience = time.Minute
+// patience bounds every wait of these tests; strays are looked for every minute.
+const patience = 2 * time.Minute
 
 // TestCrash kills boathook at every event of a deployment (see fuse), one after the other, and starts it again each time. Whatever
 // the moment: the deployment reads aborted or success, what is served, the ref and the containers agree with that, nothing
@@ -140,7 +140,7 @@ func (w *walk) tryGit(args ...string) (string, error) {
 
 // walk first lets a deployment run through to learn its events, then dies at each.
 func (w *walk) walk() {
-	events := w.mortal(0)
+	events, _ := w.mortal(0)
 	if len(events) < 20 {
 		w.t.Fatalf("only %d events, so there is no fuse where there should be one: %q", len(events), events)
 	}
@@ -148,11 +148,12 @@ func (w *walk) walk() {
 	walked := 0
 	for at := 1; at <= len(events); at += *every {
 		walked++
-		seen := w.mortal(at)
+		seen, outcome := w.mortal(at)
 		if len(seen) == at {
 			died++
 		}
-		w.t.Logf("died at %d of %d: %s", len(seen), len(events), seen[len(seen)-1])
+		_, event, _ := strings.Cut(seen[len(seen)-1], " ")
+		w.t.Attr("outcome", fmt.Sprintf("%s: killed at event %d of %d, %s", outcome, len(seen), len(events), event))
 		if w.t.Failed() {
 			return
 		}
@@ -163,23 +164,29 @@ func (w *walk) walk() {
 	}
 }
 
-// mortal pushes a new version to a boathook that dies at an event, starts another, and holds it to account. It returns the events.
-func (w *walk) mortal(at int) []string {
+// mortal pushes a new version to a boathook that dies at an event, starts another, and holds it to account. It returns the
+// events, and how the deployment reads: aborted, success, or unrecorded when it died before it had a record.
+func (w *walk) mortal(at int) (events []string, outcome string) {
 	w.t.Helper()
 	before := w.serve()
 	running := before.running()
 	before.stop()
 	w.nextVersion()
 
-	events := w.pushAndDie(at)
+	events = w.pushAndDie(at)
 	after := w.serve()
 	defer after.stop()
 	head := strings.TrimSpace(w.git("rev-parse", "HEAD"))
-	switch last := after.last(); {
-	case last.Status == state.Success && last.Commit == head:
+	last := after.last()
+	outcome = string(last.Status)
+	if last.Commit != head {
+		outcome = "unrecorded"
+	}
+	switch outcome {
+	case "success":
 		after.serves(w.version)
 		after.ref(head)
-	case last.Status == state.Aborted || last.Commit != head: // the latter died before it had a record
+	case "aborted", "unrecorded":
 		after.serves(w.version - 1)
 		after.ref(strings.TrimSpace(w.git("rev-parse", "HEAD~1")))
 		if diff := cmp.Diff(running, after.running()); diff != "" {
@@ -197,7 +204,7 @@ func (w *walk) mortal(at int) []string {
 	if w.t.Failed() {
 		w.t.Logf("events:\n%s", strings.Join(events, "\n"))
 	}
-	return events
+	return events, outcome
 }
 
 // pushAndDie runs the server that dies; one that outlives its deployment and is idle is killed.

@@ -122,17 +122,9 @@ func (f *fuse) watchCommits() {
 // proxyDocker puts a proxy between the server and the engine; each request that changes something is an event when it has
 // been answered, which is also before the next one.
 func (f *fuse) proxyDocker(socket string) error {
-	api, err := dockerClient(context.Background(), "docker")
+	proxy, err := engineProxy(func(r *http.Response) error { f.request(r.Request); return nil })
 	if err != nil {
 		return err
-	}
-	dial := api.Dialer()
-	proxy := &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "docker"}) },
-		FlushInterval:  -1,
-		Transport:      &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }},
-		ModifyResponse: func(r *http.Response) error { f.request(r.Request); return nil },
-		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, err error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -140,6 +132,22 @@ func (f *fuse) proxyDocker(socket string) error {
 	}
 	go http.Serve(listener, proxy) // ends with the process
 	return os.Setenv("DOCKER_HOST", "unix://"+socket)
+}
+
+// engineProxy passes requests on to the engine that the environment names, and shows the responses to seen.
+func engineProxy(seen func(*http.Response) error) (http.Handler, error) {
+	api, err := dockerClient(context.Background(), "docker")
+	if err != nil {
+		return nil, err
+	}
+	dial := api.Dialer()
+	return &httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "docker"}) },
+		FlushInterval:  -1,
+		Transport:      &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }},
+		ModifyResponse: seen,
+		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, err error) { w.WriteHeader(http.StatusBadGateway) },
+	}, nil
 }
 
 func (f *fuse) request(r *http.Request) {

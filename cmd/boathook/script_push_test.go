@@ -42,9 +42,15 @@ func cmdPush(ts *testscript.TestScript, neg bool, args []string) {
 func cmdKillPush(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := takePush(ts, args[0])
 	ts.Check(syscall.Kill(-cmd.Process.Pid, syscall.SIGINT))
+	ts.Check(syscall.Kill(-cmd.Process.Pid, syscall.SIGCONT)) // should it have been halted
 	if cmd.Wait() == nil {
 		ts.Fatalf("the push ended well before it was interrupted")
 	}
+}
+
+// cmdStopReading halts git and the ssh below it, which goes on living: stop-reading NAME.
+func cmdStopReading(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(syscall.Kill(-sceneOf(ts).pushes[args[0]].Process.Pid, syscall.SIGSTOP))
 }
 
 // cmdWaitPush waits for a push and fails, or with ! does not, where git did: wait-push NAME.

@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 				Setup:         func(env *testscript.Env) error { return setup(env, engine, app) },
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"serve": cmdServe, "app": cmdApp, "clean": cmdClean, "same-env": cmdSameEnv, "await": cmdAwait,
-					"push": cmdPush, "kill-push": cmdKillPush, "wait-push": cmdWaitPush, "gitdaemon": cmdGitDaemon, "daemon": cmdDaemon, "end-daemon": cmdEndDaemon, "old-key": cmdOldKey,
+					"push": cmdPush, "kill-push": cmdKillPush, "stop-reading": cmdStopReading, "wait-push": cmdWaitPush, "gitdaemon": cmdGitDaemon, "daemon": cmdDaemon, "end-daemon": cmdEndDaemon, "old-key": cmdOldKey,
 					"replace": cmdReplace, "succeed": cmdSucceed, "load": cmdLoad, "end-load": cmdEndLoad,
 					"said": predicate(said), "deployed": predicate(deployed), "container": predicate(hasState),
 				},

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 )
 
-// serverSource is the app that is measured: it answers with the text compiled into it and finishes its requests on SIGTERM.
+// serverSource is the app that is measured: it answers with the text of its file VERSION, or else the number compiled into it, and
+// finishes its requests on SIGTERM.
 const serverSource = `package main
 
 import (
@@ -26,6 +27,9 @@ func main() {
 	port := os.Getenv("PORT")
 	if port == "" {
 		port = "5000"
+	}
+	if text, err := os.ReadFile("VERSION"); err == nil {
+		version = string(text)
 	}
 	server := &http.Server{Addr: ":" + port, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte(version))

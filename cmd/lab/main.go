@@ -31,6 +31,9 @@ func programs() []program {
 		{"ingest", "receiving a large pack, against git receive-pack", runIngest},
 		{"live", "from pushed commit to live, against the same image built and started by hand with the Docker API", runLive},
 		{"push", "a one-commit push, against OpenSSH's sshd with git receive-pack", runPush},
+		{"soak", "deployments of many apps at once, good and bad, under load and kills: no wrong answer, nothing lost, nothing left", runSoak},
+		{"faults", "a kill at every event of a deployment, and an engine that fails in every phase: points and outcomes", runFaults},
+		{"hostile", "hostile pushes: cases and outcomes", runHostile},
 		{"idle", "memory of an idle server", runIdle},
 	}
 }

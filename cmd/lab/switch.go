@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -109,31 +105,20 @@ func (p *platform) client(ctx context.Context, seen *tally) {
 }
 
 func (p *platform) connection(ctx context.Context, seen *tally) error {
-	conn, err := net.Dial("tcp", p.http)
+	v, err := visit(p.http, p.host)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	reader := bufio.NewReader(conn)
+	defer v.close()
 	newest := -1
 	for ctx.Err() == nil {
-		if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", p.host); err != nil {
-			return err
-		}
-		resp, err := http.ReadResponse(reader, nil)
+		body, err := v.get()
 		if err != nil {
 			return err
 		}
-		body, err := io.ReadAll(resp.Body)
+		version, err := strconv.Atoi(body)
 		if err != nil {
 			return err
-		}
-		version, err := strconv.Atoi(strings.TrimSpace(string(body)))
-		if err != nil || resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %s", resp.Status, body)
 		}
 		seen.answer(version, version < newest)
 		newest = max(newest, version)

@@ -10,13 +10,14 @@ import (
 // console is the transcript of one deployment: one event a line, to the pusher as it happens and to the stored log.
 //
 // Lines of the platform begin with one space, output of tools with seven, errors with " !   ", as in the specification.
-// Everything passes the mask and the terminal filter.
+// Everything passes the mask and the terminal filter. Of what tools print, the stored log keeps only so much.
 type console struct {
 	out   io.Writer
 	store func([]byte)
 	mask  *mask
 
 	mu      sync.Mutex // guards what follows, and the order of lines
+	room    int64      // bytes of tools' output that the stored log still takes; negative once it was cut
 	pending []byte     // written to out, not yet to store
 	timer   *time.Timer
 	closed  bool
@@ -28,8 +29,9 @@ const (
 	storeAge  = 300 * time.Millisecond
 )
 
-func newConsole(out io.Writer, store func([]byte), secrets []string) *console {
-	return &console{out: out, store: store, mask: newMask(secrets)}
+// newConsole writes to out, and what it keeps through store: of tools' output the first room bytes.
+func newConsole(out io.Writer, store func([]byte), secrets []string, room int64) *console {
+	return &console{out: out, store: store, mask: newMask(secrets), room: room}
 }
 
 // Platform prints a line of boathook itself.
@@ -52,17 +54,42 @@ func (c *console) Close() {
 	c.flush()
 }
 
-// line writes one whole line, without its end.
+// cutLine ends the tools' part of a stored log that is full.
+const cutLine = " !   The log is full: the pusher saw more output, which is not kept\n"
+
+// line writes one whole line of the platform, without its end.
 func (c *console) line(text string) {
 	line := append([]byte(printable(text)), '\n')
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.write(line, line)
+}
+
+// tool writes one whole line of a tool, without its end.
+func (c *console) tool(text string) {
+	line := append([]byte(printable(text)), '\n')
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.room < 0 {
+		c.write(line, nil)
+		return
+	}
+	c.room -= int64(len(line))
+	if c.room < 0 {
+		c.write(line, []byte(cutLine))
+		return
+	}
+	c.write(line, line)
+}
+
+// write shows a line, and keeps another for the log; c.mu is held.
+func (c *console) write(line, kept []byte) {
 	if c.closed {
 		return
 	}
 	// The writer of a push never fails: a pusher who is gone is noticed by its context.
 	_, _ = c.out.Write(line)
-	c.pending = append(c.pending, line...)
+	c.pending = append(c.pending, kept...)
 	if len(c.pending) >= storeSize {
 		c.flush()
 	} else if c.timer == nil {
@@ -142,14 +169,14 @@ func (t *toolWriter) Flush() {
 func (t *toolWriter) emit(text string) {
 	text = t.console.mask.replace(text)
 	if t.label == "" && inPlatformForm(text) {
-		t.console.line(text)
+		t.console.tool(text)
 		return
 	}
 	if text == "" && t.label == "" {
-		t.console.line("")
+		t.console.tool("")
 		return
 	}
-	t.console.line("       " + t.label + text)
+	t.console.tool("       " + t.label + text)
 }
 
 // inPlatformForm tells that a buildpack has laid the line out itself.

@@ -12,7 +12,7 @@ import (
 func transcript(t *testing.T, secrets []string, write func(*console)) string {
 	t.Helper()
 	var out, stored bytes.Buffer
-	c := newConsole(&out, func(chunk []byte) { stored.Write(chunk) }, secrets)
+	c := newConsole(&out, func(chunk []byte) { stored.Write(chunk) }, secrets, 1<<20)
 	write(c)
 	c.Close()
 	if diff := cmp.Diff(out.String(), stored.String()); diff != "" {
@@ -101,5 +101,25 @@ func TestSecretsAcrossTheBreakOfALongLine(t *testing.T) {
 		if want := strings.Replace(line, secret, masked, 1); flat != want {
 			t.Fatalf("offset %d: the secret was not masked as a whole", offset)
 		}
+	}
+}
+
+func TestStoredLogIsBounded(t *testing.T) {
+	var out, stored bytes.Buffer
+	c := newConsole(&out, func(chunk []byte) { stored.Write(chunk) }, nil, 40)
+	tools := c.Tools("")
+	for range 1000 {
+		if _, err := tools.Write([]byte("a line of some length\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Error("Error deploying the application")
+	c.Close()
+	if got := strings.Count(out.String(), "some length"); got != 1000 {
+		t.Errorf("the pusher saw %d lines of 1000", got)
+	}
+	want := "       a line of some length\n" + cutLine + " !   Error deploying the application\n"
+	if diff := cmp.Diff(want, stored.String()); diff != "" {
+		t.Errorf("stored log (-want +got):\n%s", diff)
 	}
 }

@@ -47,6 +47,7 @@ type Limits struct {
 	Hook       time.Duration // the postdeploy command, 20 min
 	Drain      time.Duration // how long requests in flight may finish on the old version, 30 s
 	Stop       time.Duration // between SIGTERM and SIGKILL, 30 s
+	LogSize    int64         // bytes of the output of tools that a deployment's log keeps, 10 MiB
 	Releases   int           // images of successful releases kept per app, 5
 	DiskFree   int64         // bytes that must be free for a deployment to begin, 1 GiB
 	Crashes    int           // of a live container in a row until it is given up, 12
@@ -59,6 +60,7 @@ func (l Limits) withDefaults() Limits {
 	l.Hook = cmp.Or(l.Hook, 20*time.Minute)
 	l.Drain = cmp.Or(l.Drain, 30*time.Second)
 	l.Stop = cmp.Or(l.Stop, 30*time.Second)
+	l.LogSize = cmp.Or(l.LogSize, 10*units.MiB)
 	l.Releases = cmp.Or(l.Releases, 5)
 	l.DiskFree = cmp.Or(l.DiskFree, units.GiB)
 	l.Crashes = cmp.Or(l.Crashes, 12)
@@ -89,6 +91,7 @@ type Deployer struct {
 	hooks      inHand // releases of which a hook runs by itself
 	routes     *routes
 	reconciler *reconciler
+	free       func(dir string) (bytes int64, err error) // freeBytes; a test has disks of its own
 
 	// background holds the retirements, which outlive the push that caused them, and what keeps the live releases alive.
 	background sync.WaitGroup
@@ -100,7 +103,7 @@ type Deployer struct {
 func New(cfg Config) *Deployer {
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Engine = patient{cfg.Engine}
-	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent), claims: newClaims()}
+	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent), claims: newClaims(), free: freeBytes}
 	d.stop, d.cancel = context.WithCancel(context.Background())
 	d.routes = newRoutes(d)
 	d.reconciler = newReconciler(d)
@@ -238,7 +241,7 @@ func (d *Deployer) open(ctx context.Context, req Request) (*deployment, error) {
 	return &deployment{
 		Deployer: d, req: req, app: app, record: record, vars: vars,
 		id:      strconv.FormatInt(record.ID, 10),
-		console: newConsole(req.Out, d.transcript(record.ID), secretsOf(vars)),
+		console: newConsole(req.Out, d.transcript(record.ID), secretsOf(vars), d.Limits.LogSize),
 	}, nil
 }
 
@@ -313,6 +316,8 @@ func imageOf(r state.Release) builder.Image {
 
 // build makes the image of the commit.
 func (r *deployment) build(ctx context.Context) error {
+	ctx, rest := r.withRoom(ctx, state.BuildError)
+	defer rest()
 	tools := r.console.Tools("")
 	defer tools.Flush()
 	image, err := r.Builder.Build(ctx, builder.Request{
@@ -324,7 +329,7 @@ func (r *deployment) build(ctx context.Context) error {
 		if errors.As(err, &failure) && ctx.Err() == nil {
 			return &Failure{Status: state.BuildError, Text: failure.Summary, Err: err}
 		}
-		return fmt.Errorf("build: %w", err)
+		return r.because(ctx, fmt.Errorf("build: %w", err))
 	}
 	r.image = image
 	return nil

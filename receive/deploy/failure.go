@@ -83,7 +83,7 @@ func (r *deployment) classify(ctx context.Context, err error) *Failure {
 	case cause != nil:
 		return &Failure{Status: state.Aborted, Text: "The push was interrupted", Err: err}
 	}
-	if errors.Is(err, runner.ErrUnavailable) {
+	if isUnavailable(err) {
 		return &Failure{Status: state.Aborted, Text: "The container engine does not answer",
 			Advice: "Push again when it runs; the operator finds the cause in boathook's log.", Err: err}
 	}

@@ -44,6 +44,8 @@ func (r *deployment) runHook(ctx context.Context, name string) error {
 	spec.Port = true // the environment is the running app's, $PORT included
 	spec.First = int(r.record.ID)
 
+	ctx, rest := r.withRoom(ctx, state.HookError)
+	defer rest()
 	limited, cancel := context.WithTimeoutCause(ctx, r.Limits.Hook, errHook)
 	defer cancel()
 	output := r.console.Tools(fmt.Sprintf("[%s-%s] ", name, r.id))

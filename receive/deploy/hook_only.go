@@ -17,7 +17,7 @@ func (d *Deployer) hookOnly(ctx context.Context, again apps.Redeployment) error 
 		return fmt.Errorf("variables of %s: %w", again.App, err)
 	}
 	vars = resolveAliases(vars)
-	r := &deployment{Deployer: d, vars: vars, console: newConsole(again.Out, func([]byte) {}, secretsOf(vars))}
+	r := &deployment{Deployer: d, vars: vars, console: newConsole(again.Out, func([]byte) {}, secretsOf(vars), d.Limits.LogSize)}
 	defer r.console.Close()
 	if r.app, err = d.Store.App(ctx, again.App); err != nil {
 		return err

@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -39,13 +38,13 @@ const (
 	lastPause  = 2 * time.Second
 )
 
-// again calls f, giving it limit each time, until it answers with something else than runner.ErrUnavailable, patience is over, or
+// again calls f, giving it limit each time, until it fails with something else than that the engine is away, patience is over, or
 // ctx ends; then the last error stands.
 func again(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
 	pause := firstPause
 	for deadline := time.Now().Add(patience); ; pause = min(2*pause, lastPause) {
 		err := within(ctx, limit, f)
-		if !errors.Is(err, runner.ErrUnavailable) || time.Now().After(deadline) || untilStayed(ctx, pause) != nil {
+		if !isUnavailable(err) || time.Now().After(deadline) || untilStayed(ctx, pause) != nil {
 			return err
 		}
 	}

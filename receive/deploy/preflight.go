@@ -15,7 +15,7 @@ import (
 // the running apps with it.
 func (r *deployment) preflight() error {
 	for _, dir := range r.Disks {
-		free, err := freeBytes(dir)
+		free, err := r.free(dir)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue // the engine's directory may be out of sight
 		}

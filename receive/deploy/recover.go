@@ -41,7 +41,20 @@ func (d *Deployer) Recover(ctx context.Context) error {
 	}
 	d.background.Go(func() { d.routes.follow(d.stop, func(app string) { d.reconciler.look(app, time.Now()) }) })
 	d.background.Go(func() { d.reconciler.run(d.stop) })
+	d.background.Go(func() { d.pruneAll(apps) })
 	return nil
+}
+
+// pruneAll removes what retirements that died with an earlier boathook would have removed, and what a smaller Limits.Releases does.
+func (d *Deployer) pruneAll(apps []state.App) {
+	for _, app := range apps {
+		if d.stop.Err() != nil {
+			return
+		}
+		if app.Live != 0 {
+			d.prune(context.WithoutCancel(d.stop), app.Name)
+		}
+	}
 }
 
 // bury ends a deployment that died with an earlier boathook.

@@ -178,6 +178,25 @@ func TestRecover(t *testing.T) {
 	}
 }
 
+// TestRecoverPrunes starts a deployer after one that died before it had removed an image too many.
+func TestRecoverPrunes(t *testing.T) {
+	ctx := t.Context()
+	r := newRuin(t)
+	formation := []state.ProcessType{{Name: "worker", Command: "sleep 600", Amount: 0, Size: "M"}}
+	for _, commit := range []string{"c1", "c2", "c3"} {
+		check(t, r.store.GoLive(ctx, r.release(commit, "sleep 600").Deployment, formation))
+	}
+	r.refs = heads{"refs/heads/master": "c3"}
+
+	check(t, r.deployer(Limits{Releases: 2}).Recover(ctx))
+
+	eventually(t, "the two newest releases are kept, and no other", func() bool {
+		kept, err := r.store.Releases(ctx, "my-app")
+		check(t, err)
+		return len(kept) == 2 && kept[0].Commit == "c3" && kept[1].Commit == "c2"
+	})
+}
+
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

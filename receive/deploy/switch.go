@@ -144,5 +144,5 @@ func (d *Deployer) removeImage(ctx context.Context, release state.Release) error
 			return nil
 		}
 	}
-	return d.Builder.Remove(ctx, release.Image)
+	return again(ctx, answerTime, func(ctx context.Context) error { return d.Builder.Remove(ctx, release.Image) })
 }

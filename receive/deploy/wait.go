@@ -11,11 +11,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"boathook/builder"
 	"boathook/receive/state"
 	"boathook/runner"
 )
 
-func isUnavailable(err error) bool { return errors.Is(err, runner.ErrUnavailable) }
+func isUnavailable(err error) bool {
+	return errors.Is(err, runner.ErrUnavailable) || errors.Is(err, builder.ErrUnavailable)
+}
 
 // guard watches the new containers: the returned context ends, with a *Failure as its cause, as soon as one of them exits.
 // rest ends the watch and waits for it.

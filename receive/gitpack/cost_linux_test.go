@@ -82,6 +82,7 @@ func TestCostlyPacks(t *testing.T) {
 			}
 			w.head(master, ZeroID)
 			w.clean()
+			t.Attr("outcome", fmt.Sprintf("ng: %s, with at most %d MiB of memory", tt.want, tt.peak))
 		})
 	}
 }

@@ -106,6 +106,7 @@ func (w *world) refuses(t *testing.T, ref, new string, pack []byte, reason, says
 	}
 	w.head(master, ZeroID)
 	w.clean()
+	t.Attr("outcome", oneLine(want+": "+says))
 }
 
 func TestOddClients(t *testing.T) {
@@ -209,6 +210,7 @@ func TestRequestCaps(t *testing.T) {
 				t.Errorf("exit %d, want %q in\n%q", exit, tt.want, out.String())
 			}
 			w.clean()
+			t.Attr("outcome", "ERR "+tt.want)
 		})
 	}
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// runFaults lets the tests of cmd/boathook walk through the events of a deployment, with a kill of the server or a fault of the engine at each,
+// and counts the outcomes. That all else is as promised at each of them is what the tests check.
+func runFaults(ctx context.Context, args []string, out io.Writer) (map[string]any, []string, error) {
+	fs := flag.NewFlagSet("lab faults", flag.ContinueOnError)
+	every := fs.Int("every", 1, "at each so-manieth event")
+	if err := fs.Parse(args); err != nil || *every < 1 {
+		return nil, nil, errUsage
+	}
+	points := map[string]map[string]int{}
+	broken, err := runTests(ctx, func(test, value string) {
+		fmt.Fprintf(out, "%s: %s\n", test, value)
+		outcome, _, _ := strings.Cut(value, ": ")
+		if points[test] == nil {
+			points[test] = map[string]int{}
+		}
+		points[test][outcome]++
+	}, "-run", "^(TestCrash|TestEngineFaults)$", "./cmd/boathook", "-every", strconv.Itoa(*every))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(points) == 0 {
+		broken = append(broken, "no fault was seen")
+	}
+	figures := map[string]any{"every": *every}
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	for _, test := range slices.Sorted(maps.Keys(points)) {
+		for _, outcome := range slices.Sorted(maps.Keys(points[test])) {
+			fmt.Fprintf(w, "%s\t%s\t%d\n", test, outcome, points[test][outcome])
+		}
+		figures[test] = points[test]
+	}
+	w.Flush()
+	return figures, broken, nil
+}

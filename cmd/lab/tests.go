@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+)
+
+// testEvent is a line of `go test -json` (cmd/test2json). An attribute comes from testing.T.Attr.
+type testEvent struct{ Action, Package, Test, Key, Value string }
+
+// runTests runs tests of the module and calls outcome for each attribute of that name. A test that fails or is skipped breaks a promise.
+func runTests(ctx context.Context, outcome func(test, value string), args ...string) (broken []string, err error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-C", moduleDir(), "-json", "-count", "1", "-timeout", "60m"}, args...)...)
+	lines, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	for scan := bufio.NewScanner(lines); scan.Scan(); {
+		var e testEvent
+		if json.Unmarshal(scan.Bytes(), &e) != nil {
+			continue
+		}
+		switch {
+		case e.Action == "attr" && e.Key == "outcome":
+			outcome(e.Test, e.Value)
+		case e.Action == "fail", e.Action == "skip" && e.Test != "":
+			broken = append(broken, strings.TrimSpace(fmt.Sprintf("%s %s: %s", e.Package, e.Test, e.Action)))
+		}
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		return nil, err
+	}
+	return broken, nil
+}
