@@ -26,6 +26,7 @@ type passage struct {
 	taken  bool      // the body is not in the connection's buffer any more
 	up     *upstream // nil unless one is lent
 	upload *sending  // nil unless the body is sent on another goroutine
+	begun  bool      // something of the answer may have been sent to the client
 	keep   bool      // another request may follow on the client's connection
 
 	lingers bool // the client may still be sending, see conn.linger

@@ -26,22 +26,16 @@ type watched struct {
 	bytes     uint64    // that the kernel had moved then
 }
 
-// Limits for clients between requests and with a header section.
-const (
-	idleClient = 75 * time.Second
-	slowHead   = 20 * time.Second
-)
-
 func newPatrol(cfg Config) *patrol {
 	p := &patrol{body: cfg.Idle, conns: make(map[*conn]struct{})}
-	p.limits[idle], p.limits[heading], p.limits[receipt] = idleClient, slowHead, cfg.Idle
+	p.limits[idle], p.limits[heading], p.limits[receipt] = cfg.KeepAlive, cfg.Header, cfg.Idle
 	p.limits[waiting], p.limits[answer], p.limits[tunnel] = cfg.FirstByte, cfg.Idle, cfg.Idle
 	return p
 }
 
 // pause is the time between two rounds: short for those who wait for nothing, and against the shortest limit.
 func (p *patrol) pause() time.Duration {
-	shortest := min(p.body, p.limits[waiting], p.limits[answer])
+	shortest := min(p.limits[idle], p.limits[heading], p.limits[waiting], p.limits[answer])
 	return max(min(shortest/8, 250*time.Millisecond), 2*time.Millisecond)
 }
 

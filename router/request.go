@@ -3,6 +3,8 @@ package router
 import (
 	"bytes"
 	"net/http"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // request is what a client asks on the fast path, as slices of the buffer that it lies in.
@@ -32,6 +34,7 @@ const (
 	errBoth    = wireError("it has both Content-Length and Transfer-Encoding")
 	errCoding  = wireError("its Transfer-Encoding is not chunked")
 	errNamed   = wireError("Connection names a field that is not the connection's")
+	errTrailer = wireError("Trailer announces a field that must not come after the body")
 	errMasked  = wireError("a field of its framing is spelled with an underscore")
 )
 
@@ -147,6 +150,12 @@ func (q *request) readField(k kind, value []byte) *refusal {
 		q.trailers = q.trailers || hasToken(value, "trailers")
 	case upgradeKind:
 		q.upgrade = value
+	case trailerKind:
+		for name := range options(value) {
+			if !httpguts.ValidTrailerHeader(string(name)) {
+				return malformed(errTrailer)
+			}
+		}
 	case expectKind:
 		if !bytes.EqualFold(value, []byte("100-continue")) {
 			return errExpectation
