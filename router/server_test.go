@@ -189,7 +189,7 @@ func testClock(t *testing.T, on path) {
 
 // TestIdleMemory keeps a thousand connections that do nothing, and a thousand that have begun a request.
 func TestIdleMemory(t *testing.T) {
-	const conns, limit = 1000, 24 << 20
+	const conns, limit = 1000, 48 << 20
 	f := newFront(t, fast, router.Config{})
 	f.Set(route(app(t, "web-1", says("shop"))))
 	var before, after runtime.MemStats
