@@ -84,6 +84,7 @@ type Router struct {
 	table    atomic.Pointer[table]
 	buffers  buffers
 	calendar calendar
+	packers  packers
 	proxyLog *log.Logger
 
 	stop   context.CancelFunc
@@ -97,7 +98,7 @@ var _ http.Handler = (*Router)(nil)
 
 // New returns a Router without routes. Close it after use.
 func New(cfg Config) *Router {
-	r := &Router{cfg: cfg.withDefaults()}
+	r := &Router{cfg: cfg.withDefaults(), packers: newPackers()}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.proxyLog = slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug)
 	r.table.Store(newTable())
