@@ -31,6 +31,10 @@ type Config struct {
 	// every client is a proxy of one's own; otherwise anybody can claim any address.
 	TrustForwarded bool
 
+	// ProxyProtocol expects each connection to begin with a PROXY header, as load balancers send it, and takes the client's address from
+	// there. Connections without one are closed.
+	ProxyProtocol bool
+
 	// Dial connects to a container; nil is a net.Dialer with a time-out of 5 s. For tests.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
