@@ -123,8 +123,7 @@ func (c *conn) breakOff(p phase) {
 			_ = c.SetWriteDeadline(longAgo)
 		}
 	case tunnel:
-		c.closePeer()
-		_ = c.Close()
+		c.close()
 	}
 }
 
