@@ -82,3 +82,42 @@ func unpack(t *testing.T, packed string) string {
 	}
 	return string(text)
 }
+
+// TestGzipStream unpacks each part of a page before the next is sent.
+func TestGzipStream(t *testing.T) { onBothPaths(t, testGzipStream) }
+
+func testGzipStream(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
+	next := make(chan string)
+	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		for part := range next {
+			_, _ = io.WriteString(w, part)
+			_ = http.NewResponseController(w).Flush()
+		}
+	})))
+	conn, r := f.dial()
+	write(t, conn, "GET / HTTP/1.1\r\nHost: shop.test\r\nAccept-Encoding: gzip\r\n\r\n")
+	next <- "<p>0\n"
+	res, err := http.ReadResponse(r, nil)
+	if err != nil || res.Header.Get("Content-Encoding") != "gzip" {
+		t.Fatal(res, err)
+	}
+	unpacked, err := gzip.NewReader(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := make([]byte, len("<p>0\n"))
+	for i := range 3 {
+		if _, err := io.ReadFull(unpacked, part); err != nil || string(part) != "<p>"+strconv.Itoa(i)+"\n" {
+			t.Fatalf("%q, %v", part, err)
+		}
+		if i < 2 {
+			next <- "<p>" + strconv.Itoa(i+1) + "\n"
+		}
+	}
+	close(next)
+	if rest, err := io.ReadAll(unpacked); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
