@@ -15,7 +15,7 @@ import (
 // has moved for too long it cuts the connection off.
 type conn struct {
 	net.Conn
-	*reader
+	*socket
 	server    *Server
 	plain     net.Conn // what carries TLS, else Conn itself
 	secure    bool
@@ -123,8 +123,7 @@ func (c *conn) breakOff(p phase) {
 			_ = c.SetWriteDeadline(longAgo)
 		}
 	case tunnel:
-		c.closePeer()
-		_ = c.Close()
+		c.close()
 	}
 }
 
@@ -143,9 +142,16 @@ func (c *conn) closePeer() {
 // newConn prepares a connection; for one with TLS the handshake is over.
 func newConn(s *Server, c, plain net.Conn) *conn {
 	_, secure := c.(*tls.Conn)
-	cc := &conn{Conn: c, reader: newReader(c), server: s, plain: plain, secure: secure, newcomer: true}
-	cc.remote = remoteIP(c.RemoteAddr().String())
-	cc.port = portOf(c.LocalAddr())
+	remote, local := c.RemoteAddr(), c.LocalAddr()
+	if p, ok := plain.(*proxied); ok {
+		plain = p.TCPConn
+	}
+	if !secure {
+		c = plain
+	}
+	cc := &conn{Conn: c, socket: newSocket(c), server: s, plain: plain, secure: secure, newcomer: true}
+	cc.remote = remoteIP(remote.String())
+	cc.port = portOf(local)
 	from := cc.source()
 	cc.forwarded = from.lines(nil)
 	return cc

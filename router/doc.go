@@ -5,9 +5,15 @@
 // all its containers: [Router.Set] swaps the table and returns a [Drain]. A request that was taken before the swap
 // finishes on the old containers, no request is taken for them after it, and the Drain tells when the last has ended.
 //
-// The package has two halves. The table, the targets and the Drain (table.go, target.go, drain.go) know nothing of
-// net/http's request types; a request borrows a target with acquire and returns it with release. The other half
-// (exchange.go and what it uses) is today's way of carrying one request, on [net/http/httputil.ReverseProxy].
+// The table, the targets and the Drain (table.go, target.go, drain.go) know nothing of how a request is carried; whoever carries one borrows a
+// target with acquire and returns it with release. There are two ways:
+//
+//   - HTTP/1.1 is carried by hand. A conn serves a client's connection, a passage one request on it: receive (wire.go, request.go, uri.go), ask a
+//     container (try.go, upstream.go), pass its answer (response.go, pass.go, stream.go). What is not certain to mean the same to everybody who reads it is
+//     refused. The patrol looks after time-outs and clients that have gone.
+//   - HTTP/2 is carried by [net/http] and [net/http/httputil.ReverseProxy]: exchange.go and what it uses.
+//
+// Both have the same rules and pass the same tests.
 //
 // Answers that the router makes by itself carry the reason in X-Scalingo-Error, see refusal.go.
 package router

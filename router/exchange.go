@@ -32,7 +32,7 @@ type exchange struct {
 
 // ServeHTTP passes a request to a container of the app that its host belongs to.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	x := &exchange{router: r, in: req, out: &recorder{ResponseWriter: w}, id: requestID(req.Header), start: time.Now()}
+	x := &exchange{router: r, in: req, out: &recorder{ResponseWriter: w, packers: r.packers}, id: requestID(req.Header), start: time.Now()}
 	defer x.record()
 	if err := r.admit(req); err != nil {
 		x.refuse(err)
@@ -44,11 +44,19 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	x.carry()
 }
 
-// admit refuses what need not be sent anywhere.
+// admit refuses what need not be sent anywhere: by the rules of request.read as well, since HTTP/2 can say what HTTP/1.1 cannot.
 func (r *Router) admit(req *http.Request) *refusal {
 	switch {
 	case req.Method == http.MethodConnect:
 		return errConnect
+	case !isToken([]byte(req.Method)):
+		return malformed(errMethod)
+	case !validTarget(req.Method, []byte(req.RequestURI)):
+		return malformed(errTarget)
+	case !validHost([]byte(req.Host)):
+		return malformed(errHost)
+	case masked(req.Header):
+		return malformed(errMasked)
 	case oversized(req, r.cfg.MaxHeader):
 		return errHeaderSize
 	case req.ContentLength > r.cfg.MaxBody:
@@ -88,16 +96,20 @@ func (x *exchange) carry() {
 	proxy := httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail, ErrorLog: r.proxyLog, BufferPool: &r.buffers,
 	}
-	proxy.ServeHTTP(x.out, req)
+	whole := false
+	defer func() { x.out.endPacking(whole) }()
+	proxy.ServeHTTP(x.out, req) // panics where an answer breaks off
+	whole = true
 }
 
-// RoundTrip sends the request to containers in turn until a connection can be made. A connection that was used before and
+// RoundTrip sends the request to containers in turn until one begins to answer. A connection that was used before and
 // proves dead is http.Transport's to replace: it sends a request again only if that has no body and is idempotent
 // (RFC 9110, 9.2.2), or if nothing of it was written.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	var repeat repeat
 	for {
-		if err := x.borrow(); err != nil {
-			return nil, err
+		if why := x.borrow(); why != nil {
+			return nil, repeat.refusal(why)
 		}
 		res, err := x.send(req)
 		if err == nil {
@@ -107,7 +119,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		x.router.quarantine(x.lease.target, err)
-		if noConn := new(dialError); !errors.As(err, &noConn) {
+		if !repeat.elsewhere(err, x.upload == nil && idempotent(req.Method)) {
 			return nil, err
 		}
 		x.tried = append(x.tried, x.lease.target)
@@ -120,7 +132,7 @@ func (x *exchange) blameless(ctx context.Context) bool {
 	return ctx.Err() != nil || x.upload != nil && x.upload.err.Load() != nil
 }
 
-func (x *exchange) borrow() error {
+func (x *exchange) borrow() *refusal {
 	lease, err := x.router.acquire(&x.ask, x.tried)
 	x.lease.live = lease.live
 	if err != nil {
@@ -168,8 +180,18 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	if cookie := x.lease.setSticky(&x.ask); cookie != "" {
 		res.Header.Add("Set-Cookie", cookie)
 	}
+	x.out.packs = x.packs(res)
 	res.Body = x.watch.download(res.Body)
 	return res, nil
+}
+
+// packs tells whether the answer is to be packed.
+func (x *exchange) packs(res *http.Response) bool {
+	accepts := false
+	for _, list := range x.in.Header["Accept-Encoding"] {
+		accepts = accepts || acceptsGzip([]byte(list))
+	}
+	return accepts && x.in.ProtoAtLeast(1, 1) && x.in.Method != http.MethodHead && packable(res.StatusCode, res.ContentLength, res.Header.Values)
 }
 
 // cut ends the request early because of why.
@@ -198,7 +220,7 @@ func (x *exchange) fail(_ http.ResponseWriter, req *http.Request, err error) {
 }
 
 func (x *exchange) refuse(why *refusal) {
-	x.refused = why
+	x.refused, x.out.packs = why, false
 	why.write(x.out, x.id)
 }
 

@@ -112,7 +112,8 @@ func (r *Router) Collect(to chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value int64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value), labels...)
 	}
-	for app, live := range r.table.Load().apps {
+	for live := range r.table.Load().apps.values() {
+		app := live.route.App
 		var inFlight, queued, quarantined int64
 		for _, t := range live.targets {
 			inFlight += t.inflight.Load()

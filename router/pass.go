@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 )
 
 // maxAnswerHead limits the header section of an answer, interim ones included; maxInterim how many of those there may be.
@@ -43,8 +44,7 @@ func (p *passage) pass() *refusal {
 		p.passUpgrade()
 		return nil
 	}
-	p.passFinal()
-	return nil
+	return p.passFinal()
 }
 
 // receiveAnswer reads the next header section.
@@ -59,7 +59,7 @@ func (p *passage) receiveAnswer() *refusal {
 		}
 		p.back.room()
 		if err := p.up.fill(&p.back); err != nil {
-			if why := p.blameless(); why != nil {
+			if why := p.blameless(err); why != nil {
 				return why
 			}
 			return p.nonsense(err)
@@ -93,17 +93,17 @@ func (p *passage) passInterim() *refusal {
 	return p.enter(waiting)
 }
 
-// passFinal sends the answer with its body. Where that breaks off, so does the client's connection, lest it takes a part for the whole.
-func (p *passage) passFinal() {
-	if p.upload != nil && !p.upload.whole.Load() {
+// passFinal passes the answer with its body. Where that breaks off, so does the client's connection, lest it takes a part for the whole.
+func (p *passage) passFinal() *refusal {
+	if p.upload != nil && !p.upload.received.Load() {
 		p.keep = false // the container does not want the rest of the body; it will not be read
 	}
-	coded := !p.res.bodiless(p.req.method) && p.res.length < 0
-	if coded && p.req.minor == 0 {
-		p.keep = false
-	}
+	p.startPacking()
+	coded := !p.res.bodiless(p.req.method) && (p.res.length < 0 || p.res.packed)
+	untilClose := coded && p.req.minor == 0
+	p.keep = p.keep && !untilClose
 	p.out = p.res.compose(p.out[:0], p.router.calendar.date(p.start), p.lease.setSticky(&p.req.ask))
-	if coded && p.req.minor > 0 {
+	if coded && !untilClose {
 		p.out = append(p.out, "Transfer-Encoding: chunked\r\n"...)
 	}
 	p.out = append(p.appendConnection(p.out), "\r\n"...)
@@ -112,18 +112,21 @@ func (p *passage) passFinal() {
 		err = p.settle()
 	}
 	if err != nil {
-		p.keep = false
-		p.breakAway(err)
+		return p.breakAway(err, untilClose)
 	}
-	p.lingers = err == nil && !p.keep && (p.in.len() > 0 || p.upload != nil)
+	p.lingers = !p.keep && (p.in.len() > 0 || p.upload != nil)
+	return nil
 }
 
 // settle gives the container's connection back after a whole answer, or closes it if the next answer on it could not be trusted.
 func (p *passage) settle() error {
+	if p.up == nil {
+		return nil
+	}
 	if why := p.enter(settling); why != nil {
 		return why
 	}
-	if p.res.close || p.back.len() > 0 || p.upload != nil && !p.upload.whole.Load() {
+	if p.res.close || p.back.len() > 0 || p.upload != nil && !p.upload.ends() {
 		p.giveUp()
 		return nil
 	}
@@ -135,26 +138,42 @@ func (p *passage) settle() error {
 	return nil
 }
 
-// breakAway ends the client's connection in a way that does not look like the end of an answer.
-func (p *passage) breakAway(err error) {
-	if why := p.verdict(); why != nil {
-		p.refused = why
+// breakAway ends the client's connection after a part of an answer. Where the end of the connection would be taken for that of the answer, the
+// connection is reset. As long as nothing was sent there can be a refusal instead.
+func (p *passage) breakAway(err error, reset bool) *refusal {
+	why := p.verdict()
+	if refused := new(refusal); why == nil && errors.As(err, &refused) {
+		why = refused
 	}
+	if !p.begun && why == nil {
+		why = p.nonsense(err)
+	}
+	if !p.begun {
+		return why
+	}
+	p.refused, p.keep = why, false
 	p.router.cfg.Log.Debug("answer cut short", "request", string(p.req.id), "err", err)
-	if tcp, ok := p.plain.(*net.TCPConn); ok {
+	if tcp, ok := p.plain.(*net.TCPConn); ok && reset {
 		_ = tcp.SetLinger(0)
 	}
 	_ = p.plain.Close()
+	return nil
 }
 
 func (p *passage) passBody() error {
-	switch {
-	case p.res.chunked:
-		return p.passChunks()
-	case p.res.length < 0:
-		return p.passRest()
+	if p.res.chunked || p.res.length < 0 || p.packer != nil {
+		return p.passStream()
 	}
 	return p.passLength(p.res.length)
+}
+
+// startPacking packs the answer's body if it should be and can be.
+func (p *passage) startPacking() {
+	if p.req.gzip && p.req.minor > 0 && p.req.method != http.MethodHead && p.res.status == http.StatusOK && !p.res.encoded &&
+		packable(p.res.status, p.res.length, p.res.values) {
+		p.packer = p.router.packers.take(&p.packed)
+		p.res.packed = p.packer != nil
+	}
 }
 
 // passLength passes a body of left bytes, the first of them together with the header section.
@@ -163,6 +182,9 @@ func (p *passage) passLength(left int64) error {
 	p.out = append(p.out, p.back.bytes()[:n]...)
 	p.back.r += n
 	p.sent += int64(n)
+	if int64(n) == left {
+		return p.flushLast()
+	}
 	if err := p.flush(); err != nil {
 		return err
 	}
@@ -212,80 +234,21 @@ func (p *passage) splice(left int64) (n int64, ok bool, err error) {
 	return n, true, err
 }
 
-// passChunks passes a chunked body: in chunks of the router's own, or as it is to a client of HTTP/1.0.
-func (p *passage) passChunks() error {
-	var body chunks
-	for {
-		data, used, err := body.decode(p.back.bytes())
-		if err != nil {
-			return err
-		}
-		p.back.r += used
-		if err := p.passData(data, body.done()); err != nil {
-			return err
-		}
-		if body.done() {
-			if p.req.minor > 0 {
-				p.out = body.appendTrailer(p.out)
-			}
-			return p.flush()
-		}
-		if err := p.next(); err != nil {
-			return unexpected(err)
-		}
+// flushLast sends p.out, the end of the answer. The container's connection is free before: it need not wait for a slow client.
+func (p *passage) flushLast() error {
+	if err := p.settle(); err != nil {
+		return err
 	}
-}
-
-// passRest passes a body that goes on until the container closes the connection.
-func (p *passage) passRest() error {
-	for {
-		data := p.back.bytes()
-		p.back.r = p.back.w
-		if err := p.passData(data, false); err != nil {
-			return err
-		}
-		err := p.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
+	if why := p.enter(answer); why != nil {
+		return why
 	}
-	if p.req.minor > 0 {
-		p.out = new(chunks).appendTrailer(p.out)
-	}
-	return p.flush()
-}
-
-// next receives more of the answer.
-func (p *passage) next() error {
-	p.back.tidy()
-	return p.up.fill(&p.back)
-}
-
-// passData sends data, and the header section if that has not been sent yet. With more it waits for what is still to be added.
-func (p *passage) passData(data []byte, more bool) error {
-	const framing = 32
-	if len(p.out) > 0 && len(p.out)+len(data)+framing > cap(p.out) {
-		if err := p.flush(); err != nil {
-			return err
-		}
-	}
-	if p.req.minor > 0 {
-		p.out = appendChunk(p.out, data)
-	} else {
-		p.out = append(p.out, data...)
-	}
-	p.sent += int64(len(data))
-	if more || len(p.out) == 0 {
-		return nil
-	}
-	return p.flush()
+	p.begun = true
+	return p.write(p.out)
 }
 
 // flush sends p.out, and marks the movement.
 func (p *passage) flush() error {
+	p.begun = true
 	err := p.write(p.out)
 	p.out = p.out[:0]
 	if err != nil {

@@ -20,6 +20,8 @@ type Config struct {
 
 	FirstByte time.Duration // from the end of the request to the first byte of the answer; 30 s
 	Idle      time.Duration // longest silence in a body or an upgraded connection; 60 s
+	Header    time.Duration // from the first byte of a request, or from a new connection, to the end of the header section; 20 s
+	KeepAlive time.Duration // between two requests on a connection; 75 s
 	Queue     int           // requests per container that wait for an answer; 50
 	MaxBody   int64         // bytes of a request's body; 75 MB
 	MaxHeader int           // bytes of a request's header section; 32 kB
@@ -28,6 +30,10 @@ type Config struct {
 	// TrustForwarded keeps the X-Forwarded-*, Forwarded and X-Real-IP that came with the request. Set it only where
 	// every client is a proxy of one's own; otherwise anybody can claim any address.
 	TrustForwarded bool
+
+	// ProxyProtocol expects each connection to begin with a PROXY header, as load balancers send it, and takes the client's address from
+	// there. Connections without one are closed.
+	ProxyProtocol bool
 
 	// Dial connects to a container; nil is a net.Dialer with a time-out of 5 s. For tests.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -40,6 +46,8 @@ func (c Config) withDefaults() Config {
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	c.FirstByte = cmp.Or(c.FirstByte, 30*time.Second)
 	c.Idle = cmp.Or(c.Idle, 60*time.Second)
+	c.Header = cmp.Or(c.Header, 20*time.Second)
+	c.KeepAlive = cmp.Or(c.KeepAlive, 75*time.Second)
 	c.Queue = cmp.Or(c.Queue, 50)
 	c.MaxBody = cmp.Or(c.MaxBody, 75<<20)
 	c.MaxHeader = cmp.Or(c.MaxHeader, 32<<10)
@@ -81,6 +89,7 @@ type Router struct {
 	metrics  *metrics
 	buffers  buffers
 	calendar calendar
+	packers  packers
 	proxyLog *log.Logger
 
 	stop   context.CancelFunc
@@ -94,10 +103,10 @@ var _ http.Handler = (*Router)(nil)
 
 // New returns a Router without routes. Close it after use.
 func New(cfg Config) *Router {
-	r := &Router{cfg: cfg.withDefaults(), metrics: newMetrics()}
+	r := &Router{cfg: cfg.withDefaults(), metrics: newMetrics(), packers: newPackers()}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.proxyLog = slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug)
-	r.table.Store(&table{})
+	r.table.Store(newTable())
 	return r
 }
 
@@ -108,13 +117,14 @@ func (r *Router) Set(route Route) *Drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.table.Load()
-	next := r.makeLive(route.clone(), old.apps[route.App])
+	prior := old.app(route.App)
+	next := r.makeLive(route.clone(), prior)
 	table, refused := old.with(next)
 	r.table.Store(table)
 	for _, host := range refused {
-		r.cfg.Log.Error("host belongs to another app", "app", route.App, "host", host, "owner", table.hosts[host].route.App)
+		r.cfg.Log.Error("host belongs to another app", "app", route.App, "host", host, "owner", table.find([]byte(host)).route.App)
 	}
-	return retire(old.apps[route.App], next)
+	return retire(prior, next)
 }
 
 // Remove takes an app out of the table: its hosts become unknown. Removing an unknown app is no error.
@@ -124,13 +134,13 @@ func (r *Router) Remove(app string) *Drain {
 	old := r.table.Load()
 	r.table.Store(old.without(app))
 	r.metrics.forget(app)
-	return retire(old.apps[app], nil)
+	return retire(old.app(app), nil)
 }
 
 // Routes returns a copy of all routes, sorted by app.
 func (r *Router) Routes() []Route {
 	var routes []Route
-	for _, live := range r.table.Load().apps {
+	for live := range r.table.Load().apps.values() {
 		routes = append(routes, live.route.clone())
 	}
 	slices.SortFunc(routes, func(a, b Route) int { return cmp.Compare(a.App, b.App) })
@@ -141,7 +151,7 @@ func (r *Router) Routes() []Route {
 func (r *Router) Close() error {
 	r.mu.Lock()
 	r.stop()
-	for _, live := range r.table.Load().apps {
+	for live := range r.table.Load().apps.values() {
 		for _, t := range live.targets {
 			t.transport.CloseIdleConnections()
 			t.pool.close()

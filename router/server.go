@@ -24,10 +24,10 @@ type Server struct {
 	patrol *patrol
 	slow   bool // everything goes to web, for tests
 
-	closing atomic.Bool   // no new requests
-	ended   atomic.Bool   // no requests any more
-	stop    chan struct{} // ends the patrol
-	once    sync.Once     // closes stop
+	closing atomic.Bool     // no new requests
+	ended   atomic.Bool     // no requests any more
+	ctx     context.Context // ends with the patrol, and with what has just been accepted
+	stop    context.CancelFunc
 	active  sync.WaitGroup
 
 	mu        sync.Mutex
@@ -43,17 +43,16 @@ const handshakeTime = 10 * time.Second
 func NewServer(r *Router) *Server {
 	web := &http.Server{
 		Handler:           r,
-		ReadHeaderTimeout: slowHead,
-		IdleTimeout:       idleClient,
+		ReadHeaderTimeout: r.cfg.Header,
+		IdleTimeout:       r.cfg.KeepAlive,
 		// Beyond this net/http answers 431 by itself; between MaxHeader and this the Router does, with the reason.
 		MaxHeaderBytes:               2 * r.cfg.MaxHeader,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the app's
 		ErrorLog:                     slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug),
 	}
-	return &Server{
-		router: r, web: web, handed: newHandover(), patrol: newPatrol(r.cfg), stop: make(chan struct{}),
-		listeners: make(map[net.Listener]struct{}),
-	}
+	s := &Server{router: r, web: web, handed: newHandover(), patrol: newPatrol(r.cfg), listeners: make(map[net.Listener]struct{})}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s
 }
 
 // Serve serves HTTP/1.1 on l and closes it in the end. It returns nil after Shutdown or Close.
@@ -95,7 +94,27 @@ func (s *Server) launch(c net.Conn, serve func(net.Conn)) {
 		_ = c.Close()
 		return
 	}
-	s.active.Go(func() { serve(c) })
+	s.active.Go(func() {
+		if c := s.introduce(c); c != nil {
+			serve(c)
+		}
+	})
+}
+
+// introduce finds out who is behind a connection, if that is to be learned from it. It returns nil for one that it had to close.
+func (s *Server) introduce(c net.Conn) net.Conn {
+	if !s.router.cfg.ProxyProtocol {
+		return c
+	}
+	detach := context.AfterFunc(s.ctx, func() { _ = c.Close() })
+	defer detach()
+	known, err := readProxyHeader(c)
+	if err != nil {
+		s.router.cfg.Log.Debug("PROXY header", "remote", c.RemoteAddr().String(), "err", err)
+		_ = c.Close()
+		return nil
+	}
+	return known
 }
 
 // isTemporary tells whether a listener goes on after an error.
@@ -114,7 +133,7 @@ func (s *Server) begin(l net.Listener) bool {
 	s.listeners[l] = struct{}{}
 	if !s.started {
 		s.started = true
-		s.active.Go(func() { s.patrol.walk(s.stop) })
+		s.active.Go(func() { s.patrol.walk(s.ctx) })
 		s.active.Go(func() { _ = s.web.Serve(s.handed) })
 	}
 	return true
@@ -132,7 +151,7 @@ func (s *Server) plain(c net.Conn) {
 // secure serves a connection with TLS.
 func (s *Server) secure(c net.Conn, cfg *tls.Config) {
 	secured := tls.Server(c, cfg)
-	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
+	ctx, cancel := context.WithTimeout(s.ctx, handshakeTime)
 	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
 		s.router.cfg.Log.Debug("handshake", "remote", c.RemoteAddr().String(), "err", err)
@@ -184,7 +203,7 @@ func (s *Server) Close() error {
 	s.refuseMore()
 	s.ended.Store(true)
 	err := s.web.Close()
-	s.once.Do(func() { close(s.stop) })
+	s.stop()
 	s.patrol.expel()
 	s.active.Wait()
 	return err

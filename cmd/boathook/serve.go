@@ -123,7 +123,9 @@ func (s *server) open(ctx context.Context) (err error) {
 
 // openRouter makes what is closed last: requests under way do not need the data, which the next boathook may have already.
 func (s *server) openRouter(context.Context) error {
-	s.router = router.New(router.Config{Log: s.log, AccessLog: s.openAccessLog()})
+	s.router = router.New(router.Config{
+		Log: s.log, AccessLog: s.openAccessLog(), ProxyProtocol: s.cfg.proxyProtocol, TrustForwarded: s.cfg.trustForwarded,
+	})
 	s.web = router.NewServer(s.router)
 	s.requests = 10 * time.Second
 	s.onClose(s.router.Close)
