@@ -50,5 +50,6 @@ func (d *Drain) InFlight() int {
 func (d *Drain) Close() {
 	for _, t := range d.targets {
 		t.sever()
+		t.pool.sever()
 	}
 }

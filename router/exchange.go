@@ -19,6 +19,7 @@ type exchange struct {
 	id     string
 	start  time.Time
 
+	ask     ask
 	lease   lease     // target is nil before the first acquire
 	tried   []*target // that no connection could be made to
 	detach  func() bool
@@ -37,6 +38,7 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		x.refuse(err)
 		return
 	}
+	x.ask = r.asked(req)
 	defer x.giveBack()
 	defer x.out.finish()
 	x.carry()
@@ -53,6 +55,20 @@ func (r *Router) admit(req *http.Request) *refusal {
 		return errBodySize
 	}
 	return nil
+}
+
+func (r *Router) asked(req *http.Request) ask {
+	host := []byte(req.Host)
+	a := ask{method: req.Method, host: host, key: appendHostKey(nil, host), target: []byte(req.RequestURI), secure: req.TLS != nil}
+	if proto := req.Header.Get("X-Forwarded-Proto"); r.cfg.TrustForwarded && (proto == "http" || proto == "https") {
+		a.secure = proto == "https"
+	}
+	for _, cookies := range req.Header["Cookie"] {
+		if id := stickyID([]byte(cookies)); id != nil {
+			a.sticky = id
+		}
+	}
+	return a
 }
 
 // carry sends the request and copies the answer.
@@ -105,7 +121,7 @@ func (x *exchange) blameless(ctx context.Context) bool {
 }
 
 func (x *exchange) borrow() error {
-	lease, err := x.router.acquire(x.in.Host, x.tried)
+	lease, err := x.router.acquire(&x.ask, x.tried)
 	x.lease.live = lease.live
 	if err != nil {
 		return err
@@ -149,6 +165,9 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	x.lease.failures.Store(0)
 	x.watch.answered.Store(true)
 	x.watch.touch()
+	if cookie := x.lease.setSticky(&x.ask); cookie != "" {
+		res.Header.Add("Set-Cookie", cookie)
+	}
 	res.Body = x.watch.download(res.Body)
 	return res, nil
 }

@@ -17,3 +17,6 @@ func Quarantined(r *Router, app string) (names []string) {
 	}
 	return names
 }
+
+// ForceNetHTTP has net/http serve every connection of s.
+func ForceNetHTTP(s *Server) { s.slow = true }

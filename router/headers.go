@@ -1,15 +1,12 @@
 package router
 
 import (
-	"crypto/rand"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // maxField is the longest single header field, name and value.
@@ -29,18 +26,13 @@ func oversized(req *http.Request, limit int) bool {
 	return size > limit
 }
 
-// requestID keeps an id that came with the request if it is short and printable, and makes one otherwise.
+// requestID keeps an id that came with the request if it is fit, and makes one otherwise.
 func requestID(h http.Header) string {
-	const longest = 128
-	given := h.Get("X-Request-Id")
-	unfit := func(c rune) bool { return c <= ' ' || c > '~' }
-	if given != "" && len(given) <= longest && !strings.ContainsFunc(given, unfit) {
+	if given := h.Get("X-Request-Id"); fitID([]byte(given)) {
 		return given
 	}
-	var b [16]byte
-	_, _ = rand.Read(b[:])                      // never fails, says crypto/rand
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // UUID version 4, RFC 9562
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	id := newID()
+	return string(id[:])
 }
 
 // rewrite makes the request for the container from the client's. ReverseProxy has removed hop-by-hop fields and
@@ -52,21 +44,65 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	h := pr.Out.Header
 	forwarded(h, pr.In, x.router.cfg.TrustForwarded)
 	h.Set("X-Request-Id", x.id)
-	h.Set("X-Request-Start", requestStart(x.start))
+	h.Set("X-Request-Start", string(appendStart(nil, x.start)))
 }
 
-// requestStart is in seconds with milliseconds, "t=1693406590.527", as the platform's users know it.
-func requestStart(t time.Time) string {
-	return fmt.Sprintf("t=%d.%03d", t.Unix(), t.Nanosecond()/int(time.Millisecond))
+// source is where a request came from, as the container is told.
+type source struct {
+	real  string // address of the client
+	chain string // addresses from the client to whoever connected to the router
+	proto string // http or https
+	port  string // that the client connected to
 }
 
-// forwarded tells the container whom it serves. If in came from a proxy that is trusted, what it said is kept, and its own address
-// is added to X-Forwarded-For.
+// believe takes in what a trusted forwarder says, by the fields whose values it is asked for, and adds the forwarder's own address to the
+// chain.
+func (s *source) believe(values func(name string) []string) {
+	first := func(name string) string {
+		if given := values(name); len(given) > 0 {
+			return given[0]
+		}
+		return ""
+	}
+	remote := s.real
+	if prior := strings.Join(values("X-Forwarded-For"), ", "); prior != "" {
+		s.chain = prior + ", " + remote
+		s.real = validIP(prior[strings.LastIndexByte(prior, ',')+1:], remote)
+	}
+	s.real = validIP(first("X-Real-Ip"), s.real)
+	if given := first("X-Forwarded-Proto"); given == "http" || given == "https" {
+		s.proto = given
+	}
+	if given, err := strconv.ParseUint(first("X-Forwarded-Port"), 10, 16); err == nil {
+		s.port = strconv.FormatUint(given, 10)
+	}
+}
+
+// each tells set the fields that say so.
+func (s *source) each(set func(name, value string)) {
+	set("X-Real-Ip", s.real)
+	set("X-Forwarded-For", s.chain)
+	set("X-Forwarded-Proto", s.proto)
+	set("X-Forwarded-Port", s.port)
+}
+
+// lines appends the fields as header lines.
+func (s *source) lines(out []byte) []byte {
+	s.each(func(name, value string) { out = appendField(out, name, value) })
+	return out
+}
+
+// forwarded tells the container whom it serves.
 func forwarded(out http.Header, in *http.Request, trust bool) {
 	remote := remoteIP(in.RemoteAddr)
-	real, chain, proto, port := remote, remote, "http", localPort(in)
+	from := source{real: remote, chain: remote, proto: "http", port: localPort(in)}
 	if in.TLS != nil {
-		proto = "https"
+		from.proto = "https"
+	}
+	for name := range out {
+		if f := kindOf([]byte(name)); f == forwardKind || strings.Contains(name, "_") && disguised([]byte(name)) == hopKind {
+			delete(out, name)
+		}
 	}
 	if trust {
 		for _, name := range []string{"Forwarded", "X-Forwarded-Host"} {
@@ -74,22 +110,9 @@ func forwarded(out http.Header, in *http.Request, trust bool) {
 				out[name] = values
 			}
 		}
-		if prior := strings.Join(in.Header["X-Forwarded-For"], ", "); prior != "" {
-			chain = prior + ", " + remote
-			real = validIP(prior[strings.LastIndexByte(prior, ',')+1:], remote)
-		}
-		real = validIP(in.Header.Get("X-Real-Ip"), real)
-		if given := in.Header.Get("X-Forwarded-Proto"); given == "http" || given == "https" {
-			proto = given
-		}
-		if given, err := strconv.ParseUint(in.Header.Get("X-Forwarded-Port"), 10, 16); err == nil {
-			port = strconv.FormatUint(given, 10)
-		}
+		from.believe(func(name string) []string { return in.Header[name] })
 	}
-	out.Set("X-Real-Ip", real)
-	out.Set("X-Forwarded-For", chain)
-	out.Set("X-Forwarded-Proto", proto)
-	out.Set("X-Forwarded-Port", port)
+	from.each(out.Set)
 }
 
 // validIP is s if that is an address, else fallback.

@@ -2,7 +2,6 @@ package router
 
 import (
 	"bufio"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -74,27 +73,4 @@ func (w *recorder) breakOff(answering, upload bool) {
 	if upload {
 		_ = control.SetReadDeadline(past)
 	}
-}
-
-// record writes the access log's line.
-func (x *exchange) record() {
-	access := x.router.cfg.AccessLog
-	if access == nil {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("remote", remoteIP(x.in.RemoteAddr)), slog.String("host", x.in.Host),
-		slog.String("method", x.in.Method), slog.String("path", x.in.URL.Path), slog.Int("status", x.out.status),
-		slog.Int64("bytes", x.out.bytes), slog.Duration("duration", time.Since(x.start)), slog.String("request", x.id),
-	}
-	if live := x.lease.live; live != nil {
-		attrs = append(attrs, slog.String("app", live.route.App), slog.String("release", live.route.Release))
-	}
-	if x.lease.target != nil {
-		attrs = append(attrs, slog.String("container", x.lease.Name))
-	}
-	if x.refused != nil {
-		attrs = append(attrs, slog.String("err", x.refused.reason))
-	}
-	access.LogAttrs(x.in.Context(), slog.LevelInfo, "request", attrs...)
 }

@@ -2,14 +2,16 @@ package router
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 )
 
-// refusal is an answer of the router itself. Reason goes to X-Scalingo-Error, text to the people who asked.
+// refusal is an answer of the router itself. Text is for the people who asked.
 type refusal struct {
-	status int
-	reason string
-	text   string
+	status   int
+	reason   string // for X-Scalingo-Error; for a redirection only in the access log
+	text     string
+	location string // of a redirection
 }
 
 func (e *refusal) Error() string { return e.reason }
@@ -18,52 +20,90 @@ func (e *refusal) Error() string { return e.reason }
 const statusClientClosed = 499
 
 var (
-	errUnknownHost = &refusal{http.StatusNotFound, "unknown host",
-		"No application answers to this name. Check the address, or add the domain to the application."}
-	errNoRelease = &refusal{http.StatusNotFound, "no release",
-		"This application has not been deployed yet."}
-	errNoContainer = &refusal{http.StatusServiceUnavailable, "no web container",
-		"This application has no web container running. Its owner can scale it up."}
-	errQueueFull = &refusal{http.StatusServiceUnavailable, "request queue full",
-		"This application has more requests waiting than it can answer. Try again in a moment."}
-	errSevered = &refusal{http.StatusServiceUnavailable, "version replaced",
-		"The version of the application that was answering has been stopped. Try again."}
-	errNoneReachable = &refusal{http.StatusBadGateway, "all web containers in quarantine",
-		"This application does not accept connections. Try again in a moment."}
-	errDropped = &refusal{http.StatusBadGateway, "connection dropped",
-		"The application closed the connection, or sent something else than an HTTP answer."}
-	errFirstByte = &refusal{http.StatusGatewayTimeout, "first byte time-out",
-		"The application took too long to answer."}
-	errIdle = &refusal{http.StatusGatewayTimeout, "idle time-out",
-		"The application stopped in the middle of this request."}
-	errSlowClient = &refusal{http.StatusRequestTimeout, "request time-out",
-		"The request was not received in time."}
-	errBadBody = &refusal{http.StatusBadRequest, "request body broken",
-		"The body of the request could not be read to its end."}
-	errBodySize = &refusal{http.StatusRequestEntityTooLarge, "request body too large",
-		"The request is too large."}
-	errHeaderSize = &refusal{http.StatusRequestHeaderFieldsTooLarge, "request headers too large",
-		"The headers of the request are too large. Deleting this site's cookies may help."}
-	errConnect = &refusal{http.StatusMethodNotAllowed, "method not allowed",
-		"CONNECT is not a method for applications."}
+	errUnknownHost = &refusal{status: http.StatusNotFound, reason: "unknown host",
+		text: "No application answers to this name. Check the address, or add the domain to the application."}
+	errNoRelease = &refusal{status: http.StatusNotFound, reason: "no release",
+		text: "This application has not been deployed yet."}
+	errNoContainer = &refusal{status: http.StatusServiceUnavailable, reason: "no web container",
+		text: "This application has no web container running. Its owner can scale it up."}
+	errQueueFull = &refusal{status: http.StatusServiceUnavailable, reason: "request queue full",
+		text: "This application has more requests waiting than it can answer. Try again in a moment."}
+	errSevered = &refusal{status: http.StatusServiceUnavailable, reason: "version replaced",
+		text: "The version of the application that was answering has been stopped. Try again."}
+	errNoneReachable = &refusal{status: http.StatusBadGateway, reason: "all web containers in quarantine",
+		text: "This application does not accept connections. Try again in a moment."}
+	errDropped = &refusal{status: http.StatusBadGateway, reason: "connection dropped",
+		text: "The application closed the connection, or sent something else than an HTTP answer."}
+	errFirstByte = &refusal{status: http.StatusGatewayTimeout, reason: "first byte time-out",
+		text: "The application took too long to answer."}
+	errIdle = &refusal{status: http.StatusGatewayTimeout, reason: "idle time-out",
+		text: "The application stopped in the middle of this request."}
+	errSlowClient = &refusal{status: http.StatusRequestTimeout, reason: "request time-out",
+		text: "The request was not received in time."}
+	errBadBody = &refusal{status: http.StatusBadRequest, reason: "request body broken",
+		text: "The body of the request could not be read to its end."}
+	errBodySize = &refusal{status: http.StatusRequestEntityTooLarge, reason: "request body too large",
+		text: "The request is too large."}
+	errHeaderSize = &refusal{status: http.StatusRequestHeaderFieldsTooLarge, reason: "request headers too large",
+		text: "The headers of the request are too large. Deleting this site's cookies may help."}
+	errConnect = &refusal{status: http.StatusMethodNotAllowed, reason: "method not allowed",
+		text: "CONNECT is not a method for applications."}
+	errUnknownVersion = &refusal{status: http.StatusHTTPVersionNotSupported, reason: "unknown version of HTTP",
+		text: "This version of HTTP is not spoken here."}
+	errUnknownCoding = &refusal{status: http.StatusNotImplemented, reason: "unknown transfer coding",
+		text: "The body of the request is in a transfer coding other than chunked."}
+	errExpectation = &refusal{status: http.StatusExpectationFailed, reason: "unknown expectation",
+		text: "The request expects something else than 100-continue."}
+	errMoved = &refusal{status: http.StatusMovedPermanently, reason: "moved",
+		text: "This page is somewhere else."}
 )
+
+// malformed refuses a request that is not certain to mean the same to everybody who reads it.
+func malformed(why error) *refusal {
+	return &refusal{status: http.StatusBadRequest, reason: "malformed request", text: "The request is not well-formed: " + why.Error() + "."}
+}
 
 // write answers with the refusal. The id is what a person can quote to the app's owner.
 func (e *refusal) write(w http.ResponseWriter, id string) {
 	h := w.Header()
 	clear(h)
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Scalingo-Error", e.reason)
-	h.Set("X-Request-ID", id)
-	switch e.status {
-	case http.StatusServiceUnavailable, http.StatusBadGateway:
-		h.Set("Retry-After", "5")
-	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout, http.StatusBadRequest:
-		h.Set("Connection", "close") // what is left of the body is not worth reading
+	e.header(id, h.Set)
+	if e.final() {
+		h.Set("Connection", "close")
 	}
 	w.WriteHeader(e.status)
 	// An error here means that the client has gone.
-	_, _ = fmt.Fprintf(w, "%d %s\n\n%s\nRequest: %s\n", e.status, http.StatusText(e.status), e.text, id)
+	_, _ = io.WriteString(w, e.body(id))
+}
+
+// header tells set the fields of the answer, but for those of its framing.
+func (e *refusal) header(id string, set func(name, value string)) {
+	set("Content-Type", "text/plain; charset=utf-8")
+	set("Cache-Control", "no-store")
+	set("X-Content-Type-Options", "nosniff")
+	set("X-Request-ID", id)
+	if e.location != "" {
+		set("Location", e.location)
+	} else {
+		set("X-Scalingo-Error", e.reason)
+	}
+	switch e.status {
+	case http.StatusServiceUnavailable, http.StatusBadGateway:
+		set("Retry-After", "5")
+	}
+}
+
+func (e *refusal) body(id string) string {
+	return fmt.Sprintf("%d %s\n\n%s\nRequest: %s\n", e.status, http.StatusText(e.status), e.text, id)
+}
+
+// final tells whether the connection ends with the answer: what is left of the request is not worth reading, or where the next
+// one begins is not certain.
+func (e *refusal) final() bool {
+	switch e.status {
+	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout, http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge,
+		http.StatusNotImplemented, http.StatusExpectationFailed, http.StatusHTTPVersionNotSupported, http.StatusMethodNotAllowed:
+		return true
+	}
+	return false
 }

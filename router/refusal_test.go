@@ -30,7 +30,9 @@ func refusing(t *testing.T, name string) router.Target {
 	return router.Target{Name: name, Addr: listener.Addr().String()}
 }
 
-func TestRefusals(t *testing.T) {
+func TestRefusals(t *testing.T) { onBothPaths(t, testRefusals) }
+
+func testRefusals(t *testing.T, on path) {
 	rest := router.Route{App: "shop", Release: "1", Hosts: []string{"shop.test"}}
 	for _, test := range []struct {
 		name   string
@@ -70,7 +72,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFront(t, test.cfg)
+			f := newFront(t, on, test.cfg)
 			f.Set(test.route(t))
 			req := f.request(t.Context(), test.method, "/", strings.NewReader(test.body))
 			if test.edit != nil {
@@ -88,8 +90,10 @@ func TestRefusals(t *testing.T) {
 }
 
 // TestSlowClient holds a body back; the container must not be blamed nor held.
-func TestSlowClient(t *testing.T) {
-	f := newFront(t, router.Config{Idle: 50 * time.Millisecond})
+func TestSlowClient(t *testing.T) { onBothPaths(t, testSlowClient) }
+
+func testSlowClient(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{Idle: 50 * time.Millisecond})
 	f.Set(route(silent(t)))
 	conn, r := f.dial()
 	write(t, conn, "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 10\r\n\r\n12345")
@@ -106,8 +110,10 @@ func TestSlowClient(t *testing.T) {
 }
 
 // TestIdle stops in the middle of an answer: it is cut off, not ended as if it were whole.
-func TestIdle(t *testing.T) {
-	f := newFront(t, router.Config{Idle: 50 * time.Millisecond})
+func TestIdle(t *testing.T) { onBothPaths(t, testIdle) }
+
+func testIdle(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{Idle: 50 * time.Millisecond})
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
@@ -120,8 +126,10 @@ func TestIdle(t *testing.T) {
 }
 
 // TestStuckClient never reads: its request ends all the same.
-func TestStuckClient(t *testing.T) {
-	f := newFront(t, router.Config{Idle: 50 * time.Millisecond})
+func TestStuckClient(t *testing.T) { onBothPaths(t, testStuckClient) }
+
+func testStuckClient(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{Idle: 50 * time.Millisecond})
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
 		for range 1 << 10 {
 			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
@@ -139,8 +147,10 @@ func TestStuckClient(t *testing.T) {
 	}
 }
 
-func TestQueue(t *testing.T) {
-	f := newFront(t, router.Config{Queue: 2})
+func TestQueue(t *testing.T) { onBothPaths(t, testQueue) }
+
+func testQueue(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{Queue: 2})
 	arrived, proceed := make(chan bool), make(chan bool)
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
 		arrived <- true

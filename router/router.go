@@ -60,9 +60,13 @@ type Target struct {
 type Route struct {
 	App     string
 	Release string   // id of the version that the targets run
-	Hosts   []string // domain names; case, port and a final dot do not matter
+	Hosts   []string // domain names, or "*.example.com"; case, port and a final dot do not matter
 	Targets []Target // empty: scaled to zero, requests get 503
 	Serving bool     // false: the app has no release yet, requests get 404
+
+	Sticky     bool   // a visitor is kept on one container for 24 hours, by the cookie sc-sticky-session
+	ForceHTTPS bool   // a request that did not come by HTTPS is redirected
+	Canonical  string // the host that requests for the other hosts are redirected to; none if empty
 }
 
 func (r Route) clone() Route {
@@ -75,6 +79,7 @@ type Router struct {
 	cfg      Config
 	table    atomic.Pointer[table]
 	buffers  buffers
+	calendar calendar
 	proxyLog *log.Logger
 
 	stop   context.CancelFunc
@@ -137,6 +142,7 @@ func (r *Router) Close() error {
 	for _, live := range r.table.Load().apps {
 		for _, t := range live.targets {
 			t.transport.CloseIdleConnections()
+			t.pool.close()
 		}
 	}
 	r.mu.Unlock()

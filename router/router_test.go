@@ -18,11 +18,25 @@ import (
 // front is a Router behind its real server.
 type front struct {
 	*router.Router
-	t    *testing.T
+	t    testing.TB
 	addr string
 }
 
-func newFront(t *testing.T, cfg router.Config) *front {
+// path is how requests are carried.
+type path int
+
+const (
+	fast    path = iota // conn and passage, for HTTP/1.1
+	netHTTP             // net/http, for HTTP/2
+)
+
+// onBothPaths runs a test once for each: both have the same rules.
+func onBothPaths(t *testing.T, test func(t *testing.T, on path)) {
+	t.Run("fast", func(t *testing.T) { test(t, fast) })
+	t.Run("net-http", func(t *testing.T) { test(t, netHTTP) })
+}
+
+func newFront(t testing.TB, on path, cfg router.Config) *front {
 	t.Helper()
 	r := router.New(cfg)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -30,6 +44,9 @@ func newFront(t *testing.T, cfg router.Config) *front {
 		t.Fatal(err)
 	}
 	server, done := router.NewServer(r), make(chan struct{})
+	if on == netHTTP {
+		router.ForceNetHTTP(server)
+	}
 	go func() {
 		defer close(done)
 		_ = server.Serve(listener) // nil after Close
@@ -97,7 +114,8 @@ func (f *front) do(req *http.Request) answer {
 	f.t.Helper()
 	transport := &http.Transport{DisableCompression: true}
 	defer transport.CloseIdleConnections()
-	got, err := send(&http.Client{Transport: transport}, req)
+	asIs := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	got, err := send(&http.Client{Transport: transport, CheckRedirect: asIs}, req)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -139,8 +157,10 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func TestRoundRobin(t *testing.T) {
-	f := newFront(t, router.Config{})
+func TestRoundRobin(t *testing.T) { onBothPaths(t, testRoundRobin) }
+
+func testRoundRobin(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
 	f.Set(route(app(t, "web-1", says("1")), app(t, "web-2", says("2")), app(t, "web-3", says("3"))))
 	var got strings.Builder
 	for range 9 {
@@ -151,8 +171,10 @@ func TestRoundRobin(t *testing.T) {
 	}
 }
 
-func TestHosts(t *testing.T) {
-	f := newFront(t, router.Config{})
+func TestHosts(t *testing.T) { onBothPaths(t, testHosts) }
+
+func testHosts(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
 	f.Set(route(app(t, "web-1", says("shop"))))
 	thief := router.Route{App: "thief", Release: "2", Hosts: []string{"SHOP.test", "thief.test"}, Serving: true,
 		Targets: []router.Target{app(t, "web-1", says("thief"))}}
@@ -175,8 +197,10 @@ func TestHosts(t *testing.T) {
 }
 
 // TestTarget passes request targets that Go's URL type would like to rewrite.
-func TestTarget(t *testing.T) {
-	f := newFront(t, router.Config{})
+func TestTarget(t *testing.T) { onBothPaths(t, testTarget) }
+
+func testTarget(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RequestURI) })))
 	for _, target := range []string{"/", "/?", "//a//b/../c", "/a%2Fb", "/?a;b&c=%zz", "/%E4?x=%41", "/a?b?c#d"} {
 		conn, r := f.dial()

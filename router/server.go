@@ -7,52 +7,235 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Server serves a Router's requests to clients that may be slow or mean. Make one with NewServer; one Server may serve
 // several listeners. There is no limit on the time of a whole request: the Router watches bodies byte by byte.
+//
+// A connection that speaks HTTP/1.1 is served by the fast path (conn), one with HTTP/2 by net/http and the Router's ServeHTTP. Both have the same
+// rules.
 type Server struct {
-	web *http.Server
+	router *Router
+	web    *http.Server
+	handed *handover // connections for web
+	patrol *patrol
+	slow   bool // everything goes to web, for tests
+
+	closing atomic.Bool   // no new requests
+	ended   atomic.Bool   // no requests any more
+	stop    chan struct{} // ends the patrol
+	once    sync.Once     // closes stop
+	active  sync.WaitGroup
+
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	started   bool // the patrol and web run
+	stopped   bool
 }
+
+// handshakeTime bounds a TLS handshake.
+const handshakeTime = 10 * time.Second
 
 // NewServer returns a server of r's requests, with r's limits.
 func NewServer(r *Router) *Server {
-	return &Server{&http.Server{
+	web := &http.Server{
 		Handler:           r,
-		ReadHeaderTimeout: 20 * time.Second,
-		IdleTimeout:       75 * time.Second,
+		ReadHeaderTimeout: slowHead,
+		IdleTimeout:       idleClient,
 		// Beyond this net/http answers 431 by itself; between MaxHeader and this the Router does, with the reason.
 		MaxHeaderBytes:               2 * r.cfg.MaxHeader,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the app's
 		ErrorLog:                     slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug),
-	}}
+	}
+	return &Server{
+		router: r, web: web, handed: newHandover(), patrol: newPatrol(r.cfg), stop: make(chan struct{}),
+		listeners: make(map[net.Listener]struct{}),
+	}
 }
 
 // Serve serves HTTP/1.1 on l and closes it in the end. It returns nil after Shutdown or Close.
-func (s *Server) Serve(l net.Listener) error { return ignoreServerClosed(s.web.Serve(l)) }
+func (s *Server) Serve(l net.Listener) error { return s.accept(l, s.plain) }
 
 // ServeTLS serves HTTPS on l, HTTP/2 and HTTP/1.1, as Serve does; cfg names the certificates.
 func (s *Server) ServeTLS(l net.Listener, cfg *tls.Config) error {
 	protocols := cfg.Clone()
 	protocols.NextProtos = append([]string{"h2", "http/1.1"}, cfg.NextProtos...)
-	return ignoreServerClosed(s.web.Serve(tls.NewListener(l, protocols)))
+	return s.accept(l, func(c net.Conn) { s.secure(c, protocols) })
 }
 
-func ignoreServerClosed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
+// accept has each connection of l served on a goroutine of its own.
+func (s *Server) accept(l net.Listener, serve func(net.Conn)) error {
+	defer l.Close()
+	if !s.begin(l) {
 		return nil
 	}
+	for {
+		c, err := l.Accept()
+		switch {
+		case err != nil && s.closing.Load():
+			return nil
+		case isTemporary(err):
+			time.Sleep(10 * time.Millisecond) // no file descriptor is left, say
+			continue
+		case err != nil:
+			return err
+		}
+		s.launch(c, serve)
+	}
+}
+
+// launch serves a connection on its own goroutine.
+func (s *Server) launch(c net.Conn, serve func(net.Conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		_ = c.Close()
+		return
+	}
+	s.active.Go(func() { serve(c) })
+}
+
+// isTemporary tells whether a listener goes on after an error.
+func isTemporary(err error) bool {
+	var temporary interface{ Temporary() bool }
+	return errors.As(err, &temporary) && temporary.Temporary()
+}
+
+// begin registers a listener, and starts what all of them need. It returns false after Shutdown or Close.
+func (s *Server) begin(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	s.listeners[l] = struct{}{}
+	if !s.started {
+		s.started = true
+		s.active.Go(func() { s.patrol.walk(s.stop) })
+		s.active.Go(func() { _ = s.web.Serve(s.handed) })
+	}
+	return true
+}
+
+// plain serves a connection without TLS.
+func (s *Server) plain(c net.Conn) {
+	if s.slow {
+		s.handed.give(c)
+		return
+	}
+	s.serve(newConn(s, c, c))
+}
+
+// secure serves a connection with TLS.
+func (s *Server) secure(c net.Conn, cfg *tls.Config) {
+	secured := tls.Server(c, cfg)
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
+	defer cancel()
+	if err := secured.HandshakeContext(ctx); err != nil {
+		s.router.cfg.Log.Debug("handshake", "remote", c.RemoteAddr().String(), "err", err)
+		_ = c.Close()
+		return
+	}
+	switch secured.ConnectionState().NegotiatedProtocol {
+	case "", "http/1.1":
+		if !s.slow {
+			s.serve(newConn(s, secured, c))
+			return
+		}
+		fallthrough
+	case "h2":
+		s.handed.give(secured)
+	default:
+		_ = secured.Close() // the handshake was all, as with ACME's TLS-ALPN-01
+	}
+}
+
+// serve serves a connection of the fast path to its end.
+func (s *Server) serve(c *conn) {
+	s.patrol.add(c)
+	defer s.patrol.remove(c)
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.router.cfg.Log.Error("a request broke the router", "remote", c.remote, "err", fault)
+		}
+	}()
+	c.serve()
+}
+
+// Shutdown stops accepting, lets requests finish for as long as ctx lasts, and then cuts off what is left. It does not wait for upgraded
+// connections.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.refuseMore()
+	_ = s.web.Shutdown(ctx) // an error is that ctx has ended
+	for s.patrol.dismiss() > 0 && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return s.Close()
+}
+
+// Close cuts everything off and waits until it has ended.
+func (s *Server) Close() error {
+	s.refuseMore()
+	s.ended.Store(true)
+	err := s.web.Close()
+	s.once.Do(func() { close(s.stop) })
+	s.patrol.expel()
+	s.active.Wait()
 	return err
 }
 
-// Shutdown stops accepting, lets requests finish for as long as ctx lasts, and then cuts them off.
-func (s *Server) Shutdown(ctx context.Context) error {
-	if err := s.web.Shutdown(ctx); err != nil {
-		return s.web.Close()
+// refuseMore closes the listeners.
+func (s *Server) refuseMore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing.Store(true)
+	if s.stopped {
+		return
 	}
+	s.stopped = true
+	for l := range s.listeners {
+		_ = l.Close()
+	}
+}
+
+// handover is a listener whose connections were accepted by another.
+type handover struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newHandover() *handover {
+	return &handover{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+// give has the connection accepted.
+func (h *handover) give(c net.Conn) {
+	select {
+	case h.conns <- c:
+	case <-h.closed:
+		_ = c.Close()
+	}
+}
+
+func (h *handover) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handover) Close() error {
+	h.once.Do(func() { close(h.closed) })
 	return nil
 }
 
-// Close cuts everything off.
-func (s *Server) Close() error { return s.web.Close() }
+func (h *handover) Addr() net.Addr { return &net.TCPAddr{} }

@@ -17,9 +17,11 @@ import (
 // TestSwitchUnderLoad replaces the version again and again while clients ask. Every request is answered by a version that was
 // live while it was under way: none fails, none on a connection goes back to an older one, and what was drained is
 // asked no more.
-func TestSwitchUnderLoad(t *testing.T) {
+func TestSwitchUnderLoad(t *testing.T) { onBothPaths(t, testSwitchUnderLoad) }
+
+func testSwitchUnderLoad(t *testing.T, on path) {
 	const switches, clients = 300, 16
-	f := newFront(t, router.Config{Queue: 1000})
+	f := newFront(t, on, router.Config{Queue: 1000})
 	var drained atomic.Int64 // highest version whose Drain has returned
 	version := func(n int64) router.Route {
 		serve := func(w http.ResponseWriter, _ *http.Request) {
@@ -70,8 +72,10 @@ func TestSwitchUnderLoad(t *testing.T) {
 	t.Logf("%d requests through %d switches", answered.Load(), switches)
 }
 
-func TestDrain(t *testing.T) {
-	f := newFront(t, router.Config{})
+func TestDrain(t *testing.T) { onBothPaths(t, testDrain) }
+
+func testDrain(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
 	arrived, proceed := make(chan bool), make(chan bool)
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
 		arrived <- true
@@ -104,8 +108,10 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-func TestDrainClose(t *testing.T) {
-	f := newFront(t, router.Config{})
+func TestDrainClose(t *testing.T) { onBothPaths(t, testDrainClose) }
+
+func testDrainClose(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
 	f.Set(route(silent(t)))
 	done := make(chan outcome, 1)
 	go func() {
@@ -125,8 +131,10 @@ func TestDrainClose(t *testing.T) {
 }
 
 // TestScale keeps what stays and drains what goes.
-func TestScale(t *testing.T) {
-	f := newFront(t, router.Config{})
+func TestScale(t *testing.T) { onBothPaths(t, testScale) }
+
+func testScale(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
 	one, two := app(t, "web-1", says("1")), app(t, "web-2", says("2"))
 	f.Set(route(one))
 	if err := f.Set(route(one, two)).Wait(t.Context()); err != nil {
@@ -144,8 +152,10 @@ func TestScale(t *testing.T) {
 }
 
 // TestWebSocket echoes through an upgraded connection, which a Drain waits for and can sever.
-func TestWebSocket(t *testing.T) {
-	f := newFront(t, router.Config{})
+func TestWebSocket(t *testing.T) { onBothPaths(t, testWebSocket) }
+
+func testWebSocket(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, r *http.Request) {
 		conn, rw, err := http.NewResponseController(w).Hijack()
 		if err != nil {

@@ -1,10 +1,9 @@
 package router
 
 import (
+	"bytes"
 	"maps"
-	"net"
 	"slices"
-	"strings"
 	"sync/atomic"
 )
 
@@ -77,15 +76,21 @@ func (t *table) assign(apps map[string]*live) *table {
 	return &table{hosts: hosts, apps: apps}
 }
 
-// hostKey is the form of a host in the table: lower case, without port and final dot. "Shop.Example.COM.:8080" is
-// "shop.example.com", "[::1]:80" is "::1".
-func hostKey(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
-		host = host[1 : len(host)-1]
+// find is the route of the host itself, else that of its wildcard: "*.example.com" stands for any one label before
+// ".example.com". The key is written to, and left as it was.
+func (t *table) find(key []byte) *live {
+	if live := t.hosts[string(key)]; live != nil {
+		return live
 	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	dot := bytes.IndexByte(key, '.')
+	if dot <= 0 {
+		return nil
+	}
+	last := key[dot-1]
+	key[dot-1] = '*'
+	live := t.hosts[string(key[dot-1:])]
+	key[dot-1] = last
+	return live
 }
 
 // lease is a target counted as in use by one request.
@@ -94,26 +99,28 @@ type lease struct {
 	*target
 }
 
-// acquire borrows the next target for a host, none of skip. The error is a *refusal.
+// acquire borrows the next target for a request, none of skip. The error is a *refusal.
 //
 // The count goes up before the table is looked at again: either this call sees that the route was replaced and tries
 // anew, or whoever replaced it sees the count. So after Set no request is taken for an old target, and Drain misses none.
-func (r *Router) acquire(host string, skip []*target) (lease, error) {
-	key := hostKey(host)
+func (r *Router) acquire(a *ask, skip []*target) (lease, *refusal) {
 	for {
 		table := r.table.Load()
-		live := table.hosts[key]
+		live := table.find(a.key)
 		if live == nil {
 			return lease{}, errUnknownHost
+		}
+		if moved := live.route.redirect(a); moved != nil {
+			return lease{live: live}, moved
 		}
 		if !live.route.Serving {
 			return lease{live: live}, errNoRelease
 		}
-		target, err := live.pick(r.cfg.Queue, skip)
+		target, err := live.pick(r.cfg.Queue, a.sticky, skip)
 		if err != nil {
 			return lease{live: live}, err
 		}
-		if now := r.table.Load(); now == table || now.hosts[key] == live {
+		if now := r.table.Load(); now == table || now.find(a.key) == live {
 			return lease{live, target}, nil
 		}
 		target.answered()
@@ -121,16 +128,19 @@ func (r *Router) acquire(host string, skip []*target) (lease, error) {
 	}
 }
 
-// pick counts one more request on the target whose turn it is.
-func (l *live) pick(queue int, skip []*target) (*target, error) {
+// pick counts one more request on the target whose turn it is, or on the one that the visitor is kept on while that one can take it.
+func (l *live) pick(queue int, sticky []byte, skip []*target) (*target, *refusal) {
 	if len(l.targets) == 0 {
 		return nil, errNoContainer
+	}
+	if t := l.stuck(sticky); t != nil && t.usable(skip) && t.take(queue) {
+		return t, nil
 	}
 	full, n := false, uint64(len(l.targets))
 	first := l.turn.Add(1) - 1
 	for i := range n {
 		t := l.targets[(first+i)%n]
-		if t.quarantined.Load() || slices.Contains(skip, t) {
+		if !t.usable(skip) {
 			continue
 		}
 		if t.take(queue) {
@@ -142,4 +152,17 @@ func (l *live) pick(queue int, skip []*target) (*target, error) {
 		return nil, errQueueFull
 	}
 	return nil, errNoneReachable
+}
+
+// stuck is the target with the id that a visitor's cookie says, if the route keeps visitors on one.
+func (l *live) stuck(id []byte) *target {
+	if !l.route.Sticky || id == nil {
+		return nil
+	}
+	for _, t := range l.targets {
+		if t.id == string(id) {
+			return t
+		}
+	}
+	return nil
 }

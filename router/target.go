@@ -2,8 +2,11 @@ package router
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +16,9 @@ import (
 type target struct {
 	Target
 	app       string
-	transport *http.Transport
+	id        string          // in the sticky cookie: the same for the container of this name in the next version
+	transport *http.Transport // to the container, for HTTP/2
+	pool      pool            // and for HTTP/1.1
 
 	waiting  atomic.Int64 // requests without an answer yet, the queue
 	inflight atomic.Int64 // all requests, upgraded connections included
@@ -34,16 +39,10 @@ type target struct {
 const idleUpstream = 4 * time.Second
 
 func (r *Router) newTarget(app string, to Target) *target {
-	t := &target{Target: to, app: app, idle: make(chan struct{})}
+	t := &target{Target: to, app: app, id: targetID(app, to.Name), idle: make(chan struct{})}
 	t.severed, t.sever = context.WithCancel(context.Background())
 	t.transport = &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := r.cfg.Dial(ctx, network, addr)
-			if err != nil {
-				return nil, &dialError{err}
-			}
-			return conn, nil
-		},
+		DialContext:            func(ctx context.Context, _, addr string) (net.Conn, error) { return r.dial(ctx, addr) },
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        idleUpstream,
@@ -51,6 +50,17 @@ func (r *Router) newTarget(app string, to Target) *target {
 		MaxResponseHeaderBytes: 256 << 10,
 	}
 	return t
+}
+
+// targetID does not tell visitors how containers are called.
+func targetID(app, name string) string {
+	sum := sha256.Sum256([]byte(app + "/" + name))
+	return hex.EncodeToString(sum[:8])
+}
+
+// usable tells whether the target may have a turn.
+func (t *target) usable(skip []*target) bool {
+	return !t.quarantined.Load() && !slices.Contains(skip, t)
 }
 
 // dialError tells that no connection was made: nothing of the request has reached the container.
@@ -92,6 +102,7 @@ func (t *target) retire() {
 func (t *target) settle() {
 	t.once.Do(func() {
 		t.transport.CloseIdleConnections() // and those that become idle from now on
+		t.pool.close()
 		close(t.idle)
 	})
 }

@@ -1,0 +1,189 @@
+package router
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// patrol looks after the connections of a Server, all of them in one round now and then: it ends what has not moved for too long, and the requests of
+// clients that have gone away.
+type patrol struct {
+	limits [cut]time.Duration // per phase; 0 for those that are bounded by themselves
+	body   time.Duration      // limit of waiting while a body is sent
+
+	round []*conn // under way; only the patrol's goroutine touches it
+
+	mu       sync.Mutex
+	conns    map[*conn]struct{}
+	expelled bool
+}
+
+// watched is what the patrol remembers of a connection. Only the patrol's goroutine touches it.
+type watched struct {
+	seen      uint64 // state
+	seenMoved uint32
+	since     time.Time // nothing has moved
+	bytes     uint64    // that the kernel had moved then
+}
+
+// Limits for clients between requests and with a header section.
+const (
+	idleClient = 75 * time.Second
+	slowHead   = 20 * time.Second
+)
+
+func newPatrol(cfg Config) *patrol {
+	p := &patrol{body: cfg.Idle, conns: make(map[*conn]struct{})}
+	p.limits[idle], p.limits[heading], p.limits[receipt] = idleClient, slowHead, cfg.Idle
+	p.limits[waiting], p.limits[answer], p.limits[tunnel] = cfg.FirstByte, cfg.Idle, cfg.Idle
+	return p
+}
+
+// pause is the time between two rounds: short for those who wait for nothing, and against the shortest limit.
+func (p *patrol) pause() time.Duration {
+	shortest := min(p.body, p.limits[waiting], p.limits[answer])
+	return max(min(shortest/8, 250*time.Millisecond), 2*time.Millisecond)
+}
+
+// walk goes round until stop.
+func (p *patrol) walk(stop <-chan struct{}) {
+	tick := time.NewTicker(p.pause())
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-tick.C:
+			p.goRound(now)
+		}
+	}
+}
+
+func (p *patrol) goRound(now time.Time) {
+	p.mu.Lock()
+	for c := range p.conns {
+		p.round = append(p.round, c)
+	}
+	p.mu.Unlock()
+	for _, c := range p.round {
+		p.look(c, now)
+	}
+	clear(p.round)
+	p.round = p.round[:0]
+}
+
+// look sees whether c has moved since the last time.
+func (p *patrol) look(c *conn, now time.Time) {
+	state, moved := c.state.Load(), c.moved.Load()
+	if state != c.seen || moved != c.seenMoved || c.since.IsZero() {
+		c.seen, c.seenMoved, c.since, c.bytes = state, moved, now, 0
+		return
+	}
+	doing, sending := phaseOf(state), c.sending.Load()
+	if doing == cut || p.limits[doing] == 0 {
+		return
+	}
+	limit, thinking := p.limits[doing], doing == waiting && sending == nil
+	if doing == waiting && sending != nil {
+		limit = p.body
+	}
+	streams := doing >= waiting && !thinking
+	switch {
+	case thinking && peek(c.plain) == ended:
+		c.cutIf(state, errGone)
+	case streams && c.bytes == 0:
+		c.bytes = c.transferred()
+	case now.Sub(c.since) < limit:
+	case streams && c.bytes != c.transferred():
+		c.bytes, c.since = c.transferred(), now
+	default:
+		c.cutIf(state, c.stillness(doing, sending))
+	}
+}
+
+// stillness is what to say of a connection on which nothing moves.
+func (c *conn) stillness(doing phase, sending *sending) *refusal {
+	switch {
+	case doing == waiting && sending != nil:
+		return sending.blame(c)
+	case doing == waiting:
+		return errFirstByte
+	case doing == answer || doing == tunnel:
+		return errIdle
+	}
+	return errSlowClient
+}
+
+// transferred counts the bytes that the kernel has moved for the client's connection and the container's, or at least one: what splice moves shows
+// nowhere else.
+func (c *conn) transferred() uint64 {
+	n := 1 + kernelBytes(c.plain)
+	if up := c.peer.Load(); up != nil {
+		n += kernelBytes(up.Conn)
+	}
+	return n
+}
+
+func kernelBytes(c net.Conn) (n uint64) {
+	conn, ok := c.(syscall.Conn)
+	if !ok {
+		return 0
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			n = info.Bytes_acked + info.Bytes_received
+		}
+	})
+	return n
+}
+
+// add begins to watch a connection; after expel it is closed.
+func (p *patrol) add(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.expelled {
+		c.close()
+		return
+	}
+	p.conns[c] = struct{}{}
+}
+
+func (p *patrol) remove(c *conn) {
+	p.mu.Lock()
+	delete(p.conns, c)
+	p.mu.Unlock()
+}
+
+// dismiss ends the connections that carry no request, and returns how many are left that do, upgraded ones not counted.
+func (p *patrol) dismiss() (busy int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		switch state := c.state.Load(); phaseOf(state) {
+		case idle, heading:
+			c.cutIf(state, errGone)
+		case tunnel:
+		default:
+			busy++
+		}
+	}
+	return busy
+}
+
+// expel closes all connections, and those that are added later.
+func (p *patrol) expel() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expelled = true
+	for c := range p.conns {
+		c.close()
+	}
+}

@@ -1,0 +1,66 @@
+package router
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/url"
+	"time"
+)
+
+// entry is a line of the access log.
+type entry struct {
+	remote, host, method, path, id string
+	status                         int
+	bytes                          int64 // of the answer's body; not counted after an upgrade
+	start                          time.Time
+	lease                          lease
+	refused                        *refusal
+}
+
+func (e *entry) log(to *slog.Logger) {
+	attrs := []slog.Attr{
+		slog.String("remote", e.remote), slog.String("host", e.host),
+		slog.String("method", e.method), slog.String("path", e.path), slog.Int("status", e.status),
+		slog.Int64("bytes", e.bytes), slog.Duration("duration", time.Since(e.start)), slog.String("request", e.id),
+	}
+	if live := e.lease.live; live != nil {
+		attrs = append(attrs, slog.String("app", live.route.App), slog.String("release", live.route.Release))
+	}
+	if e.lease.target != nil {
+		attrs = append(attrs, slog.String("container", e.lease.Name))
+	}
+	if e.refused != nil {
+		attrs = append(attrs, slog.String("err", e.refused.reason))
+	}
+	to.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
+}
+
+func (x *exchange) record() {
+	if access := x.router.cfg.AccessLog; access != nil {
+		e := entry{
+			remote: remoteIP(x.in.RemoteAddr), host: x.in.Host, method: x.in.Method, path: x.in.URL.Path, id: x.id,
+			status: x.out.status, bytes: x.out.bytes, start: x.start, lease: x.lease, refused: x.refused,
+		}
+		e.log(access)
+	}
+}
+
+func (p *passage) record() {
+	if access := p.router.cfg.AccessLog; access != nil {
+		e := entry{
+			remote: p.remote, host: string(p.req.host), method: p.req.method, path: p.req.path(), id: string(p.req.id),
+			status: p.status, bytes: p.sent, start: p.start, lease: p.lease, refused: p.refused,
+		}
+		e.log(access)
+	}
+}
+
+// path is the target without the query, in plain letters.
+func (q *request) path() string {
+	target, _, _ := bytes.Cut(q.target, []byte("?"))
+	if plain, err := url.PathUnescape(string(target)); err == nil {
+		return plain
+	}
+	return string(target)
+}
