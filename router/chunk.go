@@ -1,10 +1,16 @@
 package router
 
-import "strconv"
+import (
+	"strconv"
+
+	"golang.org/x/net/http/httpguts"
+)
 
 // chunks reads a body in the chunked coding, RFC 9112, 7.1, as it comes in. Its framing is not passed on but written anew, so that what the
 // router took for a chunk is one for everybody after it.
 type chunks struct {
+	limit   int64 // of the data altogether; 0 is none
+	size    int64 // of the chunks so far
 	state   chunkState
 	left    int64 // of the chunk's data; of its size while that is read
 	line    int   // bytes of the size line so far, extensions included
@@ -35,7 +41,7 @@ const (
 func (c *chunks) done() bool { return c.state == chunkDone }
 
 // decode reads src and moves the data in it to its front. It returns the data, and how much of src belongs to the body: all of it
-// unless the body ends there.
+// unless the body ends there. The error is a wireError or errBodySize.
 func (c *chunks) decode(src []byte) (data []byte, used int, err error) {
 	kept := 0
 	for used < len(src) && c.state != chunkDone {
@@ -77,16 +83,25 @@ func (c *chunks) step(b byte) error {
 		c.state = chunkSizeEnd
 	case c.state == chunkExtension && (b >= ' ' && b != 0x7f || b == '\t'):
 	case c.state == chunkSizeEnd && b == '\n':
-		c.line, c.state = 0, chunkData
-		if c.left == 0 {
-			c.state = chunkTrailer
-		}
+		return c.begin()
 	case c.state == chunkDataCR && b == '\r':
 		c.state = chunkDataLF
 	case c.state == chunkDataLF && b == '\n':
 		c.state = chunkSize
 	default:
 		return errChunk
+	}
+	return nil
+}
+
+// begin begins a chunk's data, or after the last chunk the trailers.
+func (c *chunks) begin() error {
+	c.line, c.state = 0, chunkData
+	if c.left == 0 {
+		c.state = chunkTrailer
+	}
+	if c.size += c.left; c.limit > 0 && c.size > c.limit {
+		return errBodySize
 	}
 	return nil
 }
@@ -117,7 +132,9 @@ func (c *chunks) readTrailer(src []byte, used int) (int, error) {
 func (c *chunks) appendTrailer(out []byte) []byte {
 	out = append(out, "0\r\n"...)
 	if c.trailer.done {
-		out = c.trailer.without(out, func(f *field) bool { return f.kind != other })
+		out = c.trailer.without(out, func(f *field) bool {
+			return f.kind != other || !httpguts.ValidTrailerHeader(string(c.trailer.name(f)))
+		})
 	}
 	return append(out, "\r\n"...)
 }

@@ -47,7 +47,7 @@ func (q *request) compose(out, forwarded []byte, start time.Time, trust bool) []
 		switch f.kind {
 		case other:
 			return q.named && q.names(q.name(f))
-		case hostKind, lengthKind, cookieKind, acceptKind, typeKind, encodedKind, dateKind:
+		case hostKind, lengthKind, cookieKind, acceptKind, typeKind, encodedKind, dateKind, trailerKind:
 			return false
 		case expectKind:
 			return !q.expects

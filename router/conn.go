@@ -178,9 +178,18 @@ func (c *conn) serve() {
 
 // carryOne carries one request. It returns whether another may follow.
 func (c *conn) carryOne() bool {
+	again, lingers := c.pass()
+	if lingers {
+		c.linger()
+	}
+	return again
+}
+
+func (c *conn) pass() (again, lingers bool) {
 	p := newPassage(c)
 	defer p.end()
-	return p.run()
+	again = p.run()
+	return again, p.lingers
 }
 
 // await returns once there is something of a request, or false if there will be none. An empty line before a request is ignored (RFC 9112,

@@ -12,6 +12,7 @@ const (
 	hopKind       // about this connection only
 	teKind        // TE
 	upgradeKind   // Upgrade
+	trailerKind   // Trailer
 	expectKind    // Expect
 	forwardKind   // X-Forwarded-* and its like, which tell where a request came from
 	idKind        // X-Request-ID
@@ -34,7 +35,7 @@ func kindOf(name []byte) kind {
 	case 6:
 		return is(name, "cookie", cookieKind) | is(name, "expect", expectKind)
 	case 7:
-		return is(name, "upgrade", upgradeKind)
+		return is(name, "upgrade", upgradeKind) | is(name, "trailer", trailerKind)
 	case 9:
 		return is(name, "x-real-ip", forwardKind) | is(name, "forwarded", forwardKind)
 	case 10:

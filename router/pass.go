@@ -43,8 +43,7 @@ func (p *passage) pass() *refusal {
 		p.passUpgrade()
 		return nil
 	}
-	p.passFinal()
-	return nil
+	return p.passFinal()
 }
 
 // receiveAnswer reads the next header section.
@@ -94,7 +93,7 @@ func (p *passage) passInterim() *refusal {
 }
 
 // passFinal sends the answer with its body. Where that breaks off, so does the client's connection, lest it takes a part for the whole.
-func (p *passage) passFinal() {
+func (p *passage) passFinal() *refusal {
 	if p.upload != nil && !p.upload.whole.Load() {
 		p.keep = false // the container does not want the rest of the body; it will not be read
 	}
@@ -111,13 +110,15 @@ func (p *passage) passFinal() {
 	if err == nil {
 		err = p.settle()
 	}
+	if err != nil && !p.begun {
+		return p.nonsense(err)
+	}
 	if err != nil {
 		p.keep = false
-		p.breakAway(err)
-	} else if !p.keep {
-		p.giveBack()
-		p.linger()
+		p.breakAway(err, coded && p.req.minor == 0)
 	}
+	p.lingers = err == nil && !p.keep && (p.in.len() > 0 || p.upload != nil)
+	return nil
 }
 
 // settle gives the container's connection back after a whole answer, or closes it if the next answer on it could not be trusted.
@@ -129,6 +130,7 @@ func (p *passage) settle() error {
 		p.giveUp()
 		return nil
 	}
+	p.stopUpload()
 	u := p.up
 	p.up = nil
 	p.peer.Store(nil)
@@ -136,13 +138,14 @@ func (p *passage) settle() error {
 	return nil
 }
 
-// breakAway ends the client's connection in a way that does not look like the end of an answer.
-func (p *passage) breakAway(err error) {
+// breakAway ends the client's connection after a part of an answer. Where the end of the connection would be taken for that of the answer, the
+// connection is reset.
+func (p *passage) breakAway(err error, reset bool) {
 	if why := p.verdict(); why != nil {
 		p.refused = why
 	}
 	p.router.cfg.Log.Debug("answer cut short", "request", string(p.req.id), "err", err)
-	if tcp, ok := p.plain.(*net.TCPConn); ok {
+	if tcp, ok := p.plain.(*net.TCPConn); ok && reset {
 		_ = tcp.SetLinger(0)
 	}
 	_ = p.plain.Close()
@@ -287,6 +290,7 @@ func (p *passage) passData(data []byte, more bool) error {
 
 // flush sends p.out, and marks the movement.
 func (p *passage) flush() error {
+	p.begun = true
 	err := p.write(p.out)
 	p.out = p.out[:0]
 	if err != nil {

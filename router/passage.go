@@ -26,7 +26,10 @@ type passage struct {
 	taken  bool      // the body is not in the connection's buffer any more
 	up     *upstream // nil unless one is lent
 	upload *sending  // nil unless the body is sent on another goroutine
+	begun  bool      // something of the answer may have been sent to the client
 	keep   bool      // another request may follow on the client's connection
+
+	lingers bool // the client may still be sending, see conn.linger
 
 	status  int      // of the answer
 	sent    int64    // bytes of the answer's body
@@ -61,20 +64,19 @@ func (p *passage) end() {
 // run carries the request that has begun to come in. It returns whether another may follow.
 func (p *passage) run() bool {
 	why := p.receive()
-	if p.start = time.Now(); why == nil || p.req.done {
-		defer p.record()
-	}
-	if why == nil {
+	if p.start = time.Now(); why == nil {
 		why = p.carry()
 	}
 	p.giveUp()
 	switch {
+	case why == errGone && !p.req.done:
+		return false // there was no request
 	case why == errGone:
-		p.status = statusClientClosed
-		return false
+		p.keep, p.status = false, statusClientClosed
 	case why != nil:
-		return p.refuse(why)
+		p.refuse(why)
 	}
+	p.record()
 	return p.keep
 }
 
@@ -313,18 +315,17 @@ func (p *passage) dequeue() {
 
 // giveUp closes the connection to the container, if there is still one, and ends the sending of the body.
 func (p *passage) giveUp() {
-	if p.up == nil {
-		return
+	if p.up != nil {
+		_ = p.enter(settling) // the failure has its reason already
+		p.peer.Store(nil)
+		p.up.pool.drop(p.up)
+		p.up = nil
 	}
-	_ = p.enter(settling) // the failure has its reason already
-	p.peer.Store(nil)
-	p.up.pool.drop(p.up)
-	p.up = nil
 	p.stopUpload()
 }
 
-// refuse answers in the place of a container. It returns whether another request may follow.
-func (p *passage) refuse(why *refusal) bool {
+// refuse answers in the place of a container.
+func (p *passage) refuse(why *refusal) {
 	p.refused, p.status = why, why.status
 	if left := p.req.length; left > 0 && !p.taken && int64(p.in.len()) >= left {
 		p.takeBody()
@@ -333,12 +334,10 @@ func (p *passage) refuse(why *refusal) bool {
 	_ = p.enter(answer) // it has its reason already
 	p.out = p.appendRefusal(p.out[:0], why)
 	if p.write(p.out) != nil {
-		return false
+		p.keep = false
+		return
 	}
-	if !p.keep {
-		p.linger()
-	}
-	return p.keep
+	p.lingers = !p.keep
 }
 
 // appendRefusal appends the whole answer.

@@ -1,12 +1,8 @@
 package router
 
 import (
-	"net"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // patrol looks after the connections of a Server, all of them in one round now and then: it ends what has not moved for too long, and the requests of
@@ -30,22 +26,16 @@ type watched struct {
 	bytes     uint64    // that the kernel had moved then
 }
 
-// Limits for clients between requests and with a header section.
-const (
-	idleClient = 75 * time.Second
-	slowHead   = 20 * time.Second
-)
-
 func newPatrol(cfg Config) *patrol {
 	p := &patrol{body: cfg.Idle, conns: make(map[*conn]struct{})}
-	p.limits[idle], p.limits[heading], p.limits[receipt] = idleClient, slowHead, cfg.Idle
+	p.limits[idle], p.limits[heading], p.limits[receipt] = cfg.KeepAlive, cfg.Header, cfg.Idle
 	p.limits[waiting], p.limits[answer], p.limits[tunnel] = cfg.FirstByte, cfg.Idle, cfg.Idle
 	return p
 }
 
 // pause is the time between two rounds: short for those who wait for nothing, and against the shortest limit.
 func (p *patrol) pause() time.Duration {
-	shortest := min(p.body, p.limits[waiting], p.limits[answer])
+	shortest := min(p.limits[idle], p.limits[heading], p.limits[waiting], p.limits[answer])
 	return max(min(shortest/8, 250*time.Millisecond), 2*time.Millisecond)
 }
 
@@ -93,7 +83,7 @@ func (p *patrol) look(c *conn, now time.Time) {
 	}
 	streams := doing >= waiting && !thinking
 	switch {
-	case thinking && peek(c.plain) == ended:
+	case thinking && c.gone():
 		c.cutIf(state, errGone)
 	case streams && c.bytes == 0:
 		c.bytes = c.transferred()
@@ -103,6 +93,12 @@ func (p *patrol) look(c *conn, now time.Time) {
 	default:
 		c.cutIf(state, c.stillness(doing, sending))
 	}
+}
+
+// gone tells whether the client has closed its connection, or its half of it. What lies before the end may be the next request, or with TLS
+// the announcement of the end.
+func (c *conn) gone() bool {
+	return peek(c.plain) == ended || c.secure && hungUp(c.plain)
 }
 
 // stillness is what to say of a connection on which nothing moves.
@@ -125,23 +121,6 @@ func (c *conn) transferred() uint64 {
 	if up := c.peer.Load(); up != nil {
 		n += kernelBytes(up.Conn)
 	}
-	return n
-}
-
-func kernelBytes(c net.Conn) (n uint64) {
-	conn, ok := c.(syscall.Conn)
-	if !ok {
-		return 0
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0
-	}
-	_ = raw.Control(func(fd uintptr) {
-		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			n = info.Bytes_acked + info.Bytes_received
-		}
-	})
 	return n
 }
 

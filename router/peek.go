@@ -3,6 +3,8 @@ package router
 import (
 	"net"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // sight is what can be seen of a connection without reading from it.
@@ -16,17 +18,9 @@ const (
 
 // peek looks at what lies at the front of a connection's incoming bytes. Connections that cannot be looked at are quiet.
 func peek(c net.Conn) (seen sight) {
-	conn, ok := c.(syscall.Conn)
-	if !ok {
-		return quiet
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return quiet
-	}
 	var b [1]byte
-	err = raw.Control(func(fd uintptr) {
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	onSocket(c, func(fd int) {
+		n, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		switch {
 		case err == syscall.EAGAIN || err == syscall.EINTR:
 		case err != nil || n == 0:
@@ -35,8 +29,36 @@ func peek(c net.Conn) (seen sight) {
 			seen = bytesWait
 		}
 	})
-	if err != nil {
-		return ended
-	}
 	return seen
+}
+
+// hungUp tells whether the other side will send no more, even if there is still something to read.
+func hungUp(c net.Conn) (yes bool) {
+	onSocket(c, func(fd int) {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		n, err := unix.Poll(poll, 0)
+		yes = err == nil && n > 0
+	})
+	return yes
+}
+
+// kernelBytes counts what was received on a connection and what the other side has acknowledged.
+func kernelBytes(c net.Conn) (n uint64) {
+	onSocket(c, func(fd int) {
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			n = info.Bytes_acked + info.Bytes_received
+		}
+	})
+	return n
+}
+
+// onSocket calls look with the connection's file descriptor, unless it has none or is closed.
+func onSocket(c net.Conn, look func(fd int)) {
+	conn, ok := c.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := conn.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { look(int(fd)) }) // an error means that it is closed
+	}
 }

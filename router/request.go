@@ -3,6 +3,8 @@ package router
 import (
 	"bytes"
 	"net/http"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // request is what a client asks on the fast path, as slices of the buffer that it lies in.
@@ -16,7 +18,8 @@ type request struct {
 	close    bool   // the client wants no further answer on this connection, or can not have one
 	expects  bool   // it waits for "100 Continue"
 	trailers bool   // it takes trailers: TE
-	upgrade  []byte // the protocols that it wants to change to; nil if none
+	upgrade  []byte // the protocol that it wants to change to; nil if none
+	upgrades bool   // Connection says so
 	named    bool   // Connection names fields that end here, see dropped
 	id       []byte // X-Request-ID; nil if there is none that is fit
 }
@@ -31,6 +34,7 @@ const (
 	errBoth    = wireError("it has both Content-Length and Transfer-Encoding")
 	errCoding  = wireError("its Transfer-Encoding is not chunked")
 	errNamed   = wireError("Connection names a field that is not the connection's")
+	errTrailer = wireError("Trailer announces a field that must not come after the body")
 	errMasked  = wireError("a field of its framing is spelled with an underscore")
 )
 
@@ -77,10 +81,10 @@ func (q *request) read() *refusal {
 		return malformed(errCoding)
 	}
 	if q.minor == 0 {
-		q.expects, q.upgrade = false, nil
+		q.expects = false
 	}
-	if q.body() {
-		q.upgrade = nil // the protocol would have to change in the middle of the body
+	if q.minor == 0 || q.body() || !q.upgrades || hasToken(q.upgrade, "h2c") {
+		q.upgrade = nil // a field that may be ignored: RFC 9110, 7.8
 	}
 	return q.readTarget()
 }
@@ -146,6 +150,12 @@ func (q *request) readField(k kind, value []byte) *refusal {
 		q.trailers = q.trailers || hasToken(value, "trailers")
 	case upgradeKind:
 		q.upgrade = value
+	case trailerKind:
+		for name := range options(value) {
+			if !httpguts.ValidTrailerHeader(string(name)) {
+				return malformed(errTrailer)
+			}
+		}
 	case expectKind:
 		if !bytes.EqualFold(value, []byte("100-continue")) {
 			return errExpectation
@@ -210,6 +220,7 @@ func (q *request) readConnection(value []byte) *refusal {
 			case hostKind, lengthKind, codingKind, disguisedKind:
 				return malformed(errNamed)
 			case upgradeKind:
+				q.upgrades = true
 			default:
 				q.named = true
 			}

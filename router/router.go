@@ -20,6 +20,8 @@ type Config struct {
 
 	FirstByte time.Duration // from the end of the request to the first byte of the answer; 30 s
 	Idle      time.Duration // longest silence in a body or an upgraded connection; 60 s
+	Header    time.Duration // from the first byte of a request, or from a new connection, to the end of the header section; 20 s
+	KeepAlive time.Duration // between two requests on a connection; 75 s
 	Queue     int           // requests per container that wait for an answer; 50
 	MaxBody   int64         // bytes of a request's body; 75 MB
 	MaxHeader int           // bytes of a request's header section; 32 kB
@@ -40,6 +42,8 @@ func (c Config) withDefaults() Config {
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	c.FirstByte = cmp.Or(c.FirstByte, 30*time.Second)
 	c.Idle = cmp.Or(c.Idle, 60*time.Second)
+	c.Header = cmp.Or(c.Header, 20*time.Second)
+	c.KeepAlive = cmp.Or(c.KeepAlive, 75*time.Second)
 	c.Queue = cmp.Or(c.Queue, 50)
 	c.MaxBody = cmp.Or(c.MaxBody, 75<<20)
 	c.MaxHeader = cmp.Or(c.MaxHeader, 32<<10)

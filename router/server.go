@@ -43,8 +43,8 @@ const handshakeTime = 10 * time.Second
 func NewServer(r *Router) *Server {
 	web := &http.Server{
 		Handler:           r,
-		ReadHeaderTimeout: slowHead,
-		IdleTimeout:       idleClient,
+		ReadHeaderTimeout: r.cfg.Header,
+		IdleTimeout:       r.cfg.KeepAlive,
 		// Beyond this net/http answers 431 by itself; between MaxHeader and this the Router does, with the reason.
 		MaxHeaderBytes:               2 * r.cfg.MaxHeader,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the app's

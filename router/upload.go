@@ -70,19 +70,19 @@ func (s *sending) sendLength(c *conn, up *upstream, length int64) *refusal {
 
 // sendChunks sends a chunked body, in chunks of the router's own, as far as limit allows.
 func (s *sending) sendChunks(c *conn, up *upstream, limit int64) *refusal {
-	var body chunks
+	body := chunks{limit: limit}
 	var more buffer // the connection's own still holds the header section
 	from, out := &c.in, takeMemory()
 	defer func() { giveMemory(out) }()
 	for {
 		data, used, err := body.decode(from.bytes())
+		if err == errBodySize {
+			return errBodySize
+		}
 		if err != nil {
 			return malformed(err)
 		}
 		from.r += used
-		if limit -= int64(len(data)); limit < 0 {
-			return errBodySize
-		}
 		out = appendChunk(out[:0], data)
 		if body.done() {
 			out = body.appendTrailer(out)
