@@ -24,10 +24,6 @@ var pipelines = []ordeal{
 // ends are clients that end their side, in the middle or at the end.
 var ends = []ordeal{
 	{name: "at once", end: true},
-	{name: "after a request", client: get(), end: true, result: passed("GET / shop.test").closing()},
-	{name: "after a body", client: post("Content-Length: 5") + "hello", end: true, result: passed(`POST / shop.test "hello"`).closing()},
-	{name: "after chunks", client: inChunks("5\r\nhello\r\n", "0\r\n\r\n"), end: true, result: passed(`POST / shop.test "hello"`).closing()},
-	{name: "after two requests", client: get() + smuggled, end: true, result: passed("GET / shop.test", "GET /smuggled shop.test").closing()},
 	{name: "in the request line", client: "GET / HT", end: true},
 	{name: "after the request line", client: "GET / HTTP/1.1\r\n", end: true},
 	{name: "in a field", client: "GET / HTTP/1.1\r\nHost: shop.te", end: true},
