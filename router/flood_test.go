@@ -108,8 +108,8 @@ func TestSlowBody(t *testing.T) {
 
 const (
 	idlers    = 10_000
-	perIdler  = 24 << 10 // bytes of this process's memory
-	perDeaf   = 64 << 10 // the same, for a client that does not read
+	perIdler  = 24 << 10  // bytes of this process's memory
+	perDeaf   = 128 << 10 // the same, for a client that does not read
 	holderEnv = "ROUTER_TEST_HOLD"
 )
 
