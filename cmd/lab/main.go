@@ -32,6 +32,7 @@ func programs() []program {
 		{"live", "from pushed commit to live, against the same image built and started by hand with the Docker API", runLive},
 		{"push", "a one-commit push, against OpenSSH's sshd with git receive-pack", runPush},
 		{"idle", "memory of an idle server", runIdle},
+		{"router", "CPU time, latency and memory of the router, against nginx, haproxy and Go's ReverseProxy", runRouter},
 	}
 }
 
