@@ -56,6 +56,18 @@ func (b *buffer) drop() {
 	*b = buffer{}
 }
 
+// shrink moves what little is unused to as little memory: it may have to wait long for more.
+func (b *buffer) shrink() {
+	const little = 1 << 10
+	if b.mem == nil || b.len() > little || len(b.mem) < memorySize {
+		return
+	}
+	small := buffer{mem: make([]byte, 2*little)}
+	small.w = copy(small.mem, b.bytes())
+	giveMemory(b.mem)
+	*b = small
+}
+
 // room makes place for at least one more byte. It is only called where there are never more bytes than some limit.
 func (b *buffer) room() {
 	switch {

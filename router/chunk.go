@@ -32,8 +32,9 @@ const (
 )
 
 const (
-	maxChunkLine = 256     // bytes of a chunk's size with its extensions
-	maxTrailer   = 8 << 10 // bytes of a trailer section
+	maxChunkDigits = 16      // of a chunk's size
+	maxChunkLine   = 256     // bytes of a chunk's size with its extensions
+	maxTrailer     = 8 << 10 // bytes of a trailer section
 
 	errChunk = wireError("a chunk of its body is malformed")
 )
@@ -75,7 +76,7 @@ func (c *chunks) step(b byte) error {
 		}
 	}
 	switch {
-	case c.state == chunkSize && isHex(b) && c.left < 1<<55:
+	case c.state == chunkSize && isHex(b) && c.line <= maxChunkDigits && c.left < 1<<58:
 		c.left = c.left<<4 | hexValue(b)
 	case c.state == chunkSize && c.line > 1 && b == ';':
 		c.state = chunkExtension

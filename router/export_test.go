@@ -5,12 +5,12 @@ var HostKey = hostKey
 
 // InFlight counts the requests on the targets of an app's route.
 func InFlight(r *Router, app string) int {
-	return (&Drain{r.table.Load().apps[app].targets}).InFlight()
+	return (&Drain{r.table.Load().app(app).targets}).InFlight()
 }
 
 // Quarantined names the targets of an app that are in quarantine.
 func Quarantined(r *Router, app string) (names []string) {
-	for _, t := range r.table.Load().apps[app].targets {
+	for _, t := range r.table.Load().app(app).targets {
 		if t.quarantined.Load() {
 			names = append(names, t.Name)
 		}

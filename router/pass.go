@@ -110,6 +110,9 @@ func (p *passage) passFinal() *refusal {
 	if err == nil {
 		err = p.settle()
 	}
+	if why, ok := err.(*refusal); ok && !p.begun {
+		return why
+	}
 	if err != nil && !p.begun {
 		return p.nonsense(err)
 	}
@@ -123,6 +126,9 @@ func (p *passage) passFinal() *refusal {
 
 // settle gives the container's connection back after a whole answer, or closes it if the next answer on it could not be trusted.
 func (p *passage) settle() error {
+	if p.up == nil {
+		return nil
+	}
 	if why := p.enter(settling); why != nil {
 		return why
 	}
@@ -167,6 +173,9 @@ func (p *passage) passLength(left int64) error {
 	p.out = append(p.out, p.back.bytes()[:n]...)
 	p.back.r += n
 	p.sent += int64(n)
+	if int64(n) == left {
+		return p.flushLast()
+	}
 	if err := p.flush(); err != nil {
 		return err
 	}
@@ -232,7 +241,7 @@ func (p *passage) passChunks() error {
 			if p.req.minor > 0 {
 				p.out = body.appendTrailer(p.out)
 			}
-			return p.flush()
+			return p.flushLast()
 		}
 		if err := p.next(); err != nil {
 			return unexpected(err)
@@ -284,6 +293,17 @@ func (p *passage) passData(data []byte, more bool) error {
 	p.sent += int64(len(data))
 	if more || len(p.out) == 0 {
 		return nil
+	}
+	return p.flush()
+}
+
+// flushLast sends p.out, the end of the answer. The container's connection is free before: it need not wait for a slow client.
+func (p *passage) flushLast() error {
+	if err := p.settle(); err != nil {
+		return err
+	}
+	if why := p.enter(answer); why != nil {
+		return why
 	}
 	return p.flush()
 }

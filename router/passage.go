@@ -40,7 +40,7 @@ var passages = sync.Pool{New: func() any { return new(passage) }}
 
 func newPassage(c *conn) *passage {
 	p := passages.Get().(*passage)
-	p.conn, p.router, p.out = c, c.server.router, takeMemory()
+	p.conn, p.router = c, c.server.router
 	return p
 }
 
@@ -111,6 +111,7 @@ func (p *passage) more() *refusal {
 			return why
 		}
 	}
+	p.in.shrink()
 	p.in.room()
 	if p.fill(&p.in) == nil {
 		return nil
@@ -146,7 +147,7 @@ func (p *passage) carry() *refusal {
 	if why != nil {
 		return why
 	}
-	p.out = p.composeRequest(p.out[:0])
+	p.out = p.composeRequest(takeMemory())
 	if whole {
 		p.out = append(p.out, p.takeBody()...)
 	}
@@ -185,7 +186,7 @@ func (p *passage) receiveBody() (whole bool, _ *refusal) {
 	if !p.req.body() {
 		return true, nil
 	}
-	if p.req.chunked || p.req.expects || p.in.r+int(min(p.req.length, memorySize)) > memorySize-headGrowth {
+	if p.req.chunked || p.req.expects || p.in.r+int(min(p.req.length, memorySize)) > min(len(p.in.mem), memorySize-headGrowth) {
 		return false, nil
 	}
 	for int64(p.in.len()) < p.req.length {
@@ -274,7 +275,10 @@ func (p *passage) blameless() *refusal {
 			return why
 		}
 	}
-	if p.lease.severed.Err() != nil {
+	switch {
+	case p.server.ended.Load():
+		return errGone
+	case p.lease.severed.Err() != nil:
 		return errSevered
 	}
 	return nil

@@ -100,7 +100,7 @@ func New(cfg Config) *Router {
 	r := &Router{cfg: cfg.withDefaults()}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.proxyLog = slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug)
-	r.table.Store(&table{})
+	r.table.Store(newTable())
 	return r
 }
 
@@ -111,13 +111,14 @@ func (r *Router) Set(route Route) *Drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.table.Load()
-	next := r.makeLive(route.clone(), old.apps[route.App])
+	prior := old.app(route.App)
+	next := r.makeLive(route.clone(), prior)
 	table, refused := old.with(next)
 	r.table.Store(table)
 	for _, host := range refused {
-		r.cfg.Log.Error("host belongs to another app", "app", route.App, "host", host, "owner", table.hosts[host].route.App)
+		r.cfg.Log.Error("host belongs to another app", "app", route.App, "host", host, "owner", table.find([]byte(host)).route.App)
 	}
-	return retire(old.apps[route.App], next)
+	return retire(prior, next)
 }
 
 // Remove takes an app out of the table: its hosts become unknown. Removing an unknown app is no error.
@@ -126,13 +127,13 @@ func (r *Router) Remove(app string) *Drain {
 	defer r.mu.Unlock()
 	old := r.table.Load()
 	r.table.Store(old.without(app))
-	return retire(old.apps[app], nil)
+	return retire(old.app(app), nil)
 }
 
 // Routes returns a copy of all routes, sorted by app.
 func (r *Router) Routes() []Route {
 	var routes []Route
-	for _, live := range r.table.Load().apps {
+	for live := range r.table.Load().apps.values() {
 		routes = append(routes, live.route.clone())
 	}
 	slices.SortFunc(routes, func(a, b Route) int { return cmp.Compare(a.App, b.App) })
@@ -143,7 +144,7 @@ func (r *Router) Routes() []Route {
 func (r *Router) Close() error {
 	r.mu.Lock()
 	r.stop()
-	for _, live := range r.table.Load().apps {
+	for live := range r.table.Load().apps.values() {
 		for _, t := range live.targets {
 			t.transport.CloseIdleConnections()
 			t.pool.close()

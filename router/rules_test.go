@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -104,5 +105,58 @@ func testWildcard(t *testing.T, on path) {
 		if want == "" && got.reason() != "unknown host" || want != "" && got.body != want {
 			t.Errorf("%s: %d %q, want %q", host, got.status, got.body, want)
 		}
+	}
+}
+
+// TestManyHosts finds each of ten thousand hosts, and none that was given up.
+func TestManyHosts(t *testing.T) { onBothPaths(t, testManyHosts) }
+
+func testManyHosts(t *testing.T, on path) {
+	const many = 10_000
+	f := newFront(t, on, router.Config{})
+	odd, even := app(t, "web-1", says("odd")), app(t, "web-1", says("even"))
+	name := func(i int) string { return fmt.Sprintf("app-%d", i) }
+	for i := range many {
+		r := router.Route{App: name(i), Release: "1", Hosts: []string{name(i) + ".test"}, Serving: true, Targets: []router.Target{even}}
+		if i%2 == 1 {
+			r.Targets[0] = odd
+		}
+		f.Set(r)
+	}
+	f.Remove(name(5))
+	for _, i := range []int{0, 1, 2, 3, 4, 5, 5000, 5001, many - 1, many} {
+		got := f.get("/", func(r *http.Request) { r.Host = name(i) + ".TEST" })
+		want := []string{"even", "odd"}[i%2]
+		if gone := i == 5 || i == many; gone && got.reason() != "unknown host" || !gone && got.body != want {
+			t.Errorf("%s: %d %q, want %s", name(i), got.status, got.body, want)
+		}
+	}
+	if got := len(f.Routes()); got != many-1 {
+		t.Errorf("%d routes", got)
+	}
+}
+
+// TestClaims gives a host to the next by name once its owner gives it up, not before.
+func TestClaims(t *testing.T) {
+	f := newFront(t, fast, router.Config{})
+	set := func(name string, hosts ...string) {
+		f.Set(router.Route{App: name, Release: "1", Hosts: hosts, Serving: true, Targets: []router.Target{app(t, "web-1", says(name))}})
+	}
+	owner := func() string { return f.get("/").body }
+	set("m", "SHOP.test", "shop.test.")
+	set("z", "shop.test")
+	set("a", "shop.test")
+	set("m", "shop.test") // a new version of the owner
+	if got := owner(); got != "m" {
+		t.Errorf("%s has it", got)
+	}
+	set("m")
+	if got := owner(); got != "a" {
+		t.Errorf("after m: %s", got)
+	}
+	f.Remove("a")
+	set("m", "shop.test")
+	if got := owner(); got != "z" {
+		t.Errorf("after a: %s", got)
 	}
 }

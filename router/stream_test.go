@@ -322,10 +322,8 @@ func TestNonsense(t *testing.T) {
 }
 
 // TestStrayBytes come on an idle connection to the container: the next answer on it would be one that nobody asked for.
-func TestStrayBytes(t *testing.T) { onBothPaths(t, testStrayBytes) }
-
-func testStrayBytes(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{})
+func TestStrayBytes(t *testing.T) {
+	f := newFront(t, fast, router.Config{})
 	var conns atomic.Int64
 	stray := make(chan bool)
 	f.Set(route(script(t, func(conn net.Conn, r *bufio.Reader) {

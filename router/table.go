@@ -2,16 +2,17 @@ package router
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 	"sync/atomic"
 )
 
 // table is what is routed where. It is never changed once stored.
 type table struct {
-	hosts map[string]*live // by hostKey
-	apps  map[string]*live // by name
+	hosts *shelf[[]*live] // by hostKey: who has the host comes first, then whoever else asks for it, by name
+	apps  *shelf[*live]   // by name
 }
+
+func newTable() *table { return &table{newShelf[[]*live](), newShelf[*live]()} }
 
 // live is the route of an app as the table holds it. A change of the route makes a new live.
 type live struct {
@@ -39,48 +40,74 @@ func (r *Router) makeLive(route Route, old *live) *live {
 
 // with returns the table with next in the place of its app's route, and next's hosts that belong to another app.
 func (t *table) with(next *live) (_ *table, refused []string) {
-	apps := maps.Clone(t.apps)
-	if apps == nil {
-		apps = make(map[string]*live)
-	}
-	apps[next.route.App] = next
-	result := t.assign(apps)
-	for _, host := range next.route.Hosts {
-		if key := hostKey(host); result.hosts[key] != next {
+	result := &table{t.hosts, t.apps.with(next.route.App, next)}
+	prior := t.app(next.route.App)
+	wanted := next.keys()
+	for key := range wanted {
+		claims := claim(t.hosts.get([]byte(key)), prior, next)
+		result.hosts = result.hosts.with(key, claims)
+		if claims[0] != next {
 			refused = append(refused, key)
 		}
 	}
+	result.hosts = t.withdraw(result.hosts, prior, wanted)
+	slices.Sort(refused)
 	return result, refused
 }
 
 func (t *table) without(app string) *table {
-	apps := maps.Clone(t.apps)
-	delete(apps, app)
-	return t.assign(apps)
+	prior := t.app(app)
+	return &table{t.withdraw(t.hosts, prior, nil), t.apps.without(app)}
 }
 
-// assign gives every host to an app that asks for it: to the one that has it in t, else to the first by name.
-func (t *table) assign(apps map[string]*live) *table {
-	hosts := make(map[string]*live, len(t.hosts))
-	claim := func(wins func(host, app string) bool) {
-		for _, app := range slices.Sorted(maps.Keys(apps)) {
-			for _, host := range apps[app].route.Hosts {
-				if key := hostKey(host); hosts[key] == nil && wins(key, app) {
-					hosts[key] = apps[app]
-				}
-			}
+func (t *table) app(name string) *live { return t.apps.get([]byte(name)) }
+
+// claim puts next in the place of prior among those who ask for a host, or at its place by name after the one who has it.
+func claim(claims []*live, prior, next *live) []*live {
+	if i := slices.Index(claims, prior); i >= 0 {
+		claims = slices.Clone(claims)
+		claims[i] = next
+		return claims
+	}
+	i := min(1, len(claims))
+	for i < len(claims) && claims[i].route.App < next.route.App {
+		i++
+	}
+	return slices.Insert(slices.Clone(claims), i, next)
+}
+
+// withdraw takes prior, which may be nil, from the hosts that it asked for, but for those in kept. Who comes next by name has the host then.
+func (t *table) withdraw(hosts *shelf[[]*live], prior *live, kept map[string]bool) *shelf[[]*live] {
+	for key := range prior.keys() {
+		if kept[key] {
+			continue
+		}
+		claims := slices.DeleteFunc(slices.Clone(t.hosts.get([]byte(key))), func(l *live) bool { return l == prior })
+		if len(claims) > 0 {
+			hosts = hosts.with(key, claims)
+		} else {
+			hosts = hosts.without(key)
 		}
 	}
-	claim(func(host, app string) bool { had := t.hosts[host]; return had != nil && had.route.App == app })
-	claim(func(string, string) bool { return true })
-	return &table{hosts: hosts, apps: apps}
+	return hosts
+}
+
+// keys are the hosts that a route asks for, as the table knows them.
+func (l *live) keys() map[string]bool {
+	keys := make(map[string]bool)
+	if l != nil {
+		for _, host := range l.route.Hosts {
+			keys[hostKey(host)] = true
+		}
+	}
+	return keys
 }
 
 // find is the route of the host itself, else that of its wildcard: "*.example.com" stands for any one label before
 // ".example.com". The key is written to, and left as it was.
 func (t *table) find(key []byte) *live {
-	if live := t.hosts[string(key)]; live != nil {
-		return live
+	if claims := t.hosts.get(key); claims != nil {
+		return claims[0]
 	}
 	dot := bytes.IndexByte(key, '.')
 	if dot <= 0 {
@@ -88,9 +115,12 @@ func (t *table) find(key []byte) *live {
 	}
 	last := key[dot-1]
 	key[dot-1] = '*'
-	live := t.hosts[string(key[dot-1:])]
+	claims := t.hosts.get(key[dot-1:])
 	key[dot-1] = last
-	return live
+	if claims == nil {
+		return nil
+	}
+	return claims[0]
 }
 
 // lease is a target counted as in use by one request.
