@@ -257,7 +257,7 @@ func TestBombs(t *testing.T) {
 	fields := []string{"Content-Encoding: gzip", fmt.Sprint("Content-Length: ", bomb.Len())}
 	for name, tls := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
-			secured := certificate(t)
+			secured := unknownTLS(t)
 			if !tls {
 				secured = nil
 			}

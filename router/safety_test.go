@@ -77,7 +77,7 @@ func TestSafety(t *testing.T) {
 		rows []ordeal
 	}{{"framing", framings}, {"chunks", chunkings}, {"lines", requestLines}, {"targets", targets}, {"hosts", hosts}, {"fields", fieldLines},
 		{"hops", hops}, {"sizes", sizes}, {"pipelines", pipelines}, {"ends", ends}, {"answers", answers}}
-	secured := certificate(t)
+	secured := unknownTLS(t)
 	for _, table := range tables {
 		t.Run(table.name, func(t *testing.T) {
 			for _, row := range table.rows {
@@ -100,8 +100,8 @@ func TestSafety(t *testing.T) {
 	}
 }
 
-// certificate is a TLS configuration with a certificate that nobody trusts.
-func certificate(t testing.TB) *tls.Config {
+// unknownTLS is a TLS configuration with a certificate that nobody trusts.
+func unknownTLS(t testing.TB) *tls.Config {
 	server := httptest.NewTLSServer(nil)
 	t.Cleanup(server.Close)
 	return server.TLS.Clone()

@@ -72,28 +72,22 @@ func makeProxy(kind, app string, access *slog.Logger) proxyServer {
 	case "boathook":
 		return makeRouter(app, access, router.Route{App: "app", Release: "1", Hosts: []string{routerHost}})
 	case manyHosts.name:
-		var routes []router.Route
-		for n := range 100 { // apps with a hundred hosts each
-			route := router.Route{App: fmt.Sprint("app-", n), Release: "1"}
-			for host := range 100 {
-				route.Hosts = append(route.Hosts, hostName(100*n+host))
-			}
-			routes = append(routes, route)
+		route := router.Route{App: "app", Release: "1"}
+		for n := range 10_000 {
+			route.Hosts = append(route.Hosts, hostName(n))
 		}
-		return makeRouter(app, access, routes...)
+		return makeRouter(app, access, route)
 	case "ReverseProxy":
 		return standardServer{&http.Server{Handler: withLog(access, &httputil.ReverseProxy{Rewrite: rewriteTo(app)})}}
 	}
 	return standardServer{&http.Server{Handler: withLog(access, tunedProxy(app)), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 75 * time.Second}}
 }
 
-// makeRouter serves routes, all to the same app. Its queue takes as many requests as clients can have under way.
-func makeRouter(app string, access *slog.Logger, routes ...router.Route) proxyServer {
+// makeRouter serves route. Its queue takes as many requests as clients can have under way.
+func makeRouter(app string, access *slog.Logger, route router.Route) proxyServer {
 	r := router.New(router.Config{AccessLog: access, Queue: 4096})
-	for _, route := range routes {
-		route.Serving, route.Targets = true, []router.Target{{Name: "web-1", Addr: app}}
-		r.Set(route)
-	}
+	route.Serving, route.Targets = true, []router.Target{{Name: "web-1", Addr: app}}
+	r.Set(route)
 	return router.NewServer(r)
 }
 
