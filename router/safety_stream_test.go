@@ -1,7 +1,10 @@
 package router_test
 
 import (
+	"slices"
 	"strings"
+
+	"boathook/router"
 )
 
 // pipelines are several messages on a connection.
@@ -18,6 +21,12 @@ var pipelines = []ordeal{
 	{name: "unknown host, then good", client: from("else.test") + smuggled, result: result{saw: []string{"GET /smuggled shop.test"}, back: []string{"404", "200 ok"}, kept: true}},
 	{name: "unknown host with a body", client: head("POST / HTTP/1.1", "Host: else.test", "Content-Length: 43") + smuggled, result: result{back: []string{"404"}, kept: true}},
 	{name: "too large, then good", client: post("Content-Length: 78643201") + smuggled, result: refused(413)},
+	{name: "an upgrade that is not granted", client: get("Connection: Upgrade", "Upgrade: websocket") + smuggled,
+		result: passed("GET / shop.test upgrade=websocket", "GET /smuggled shop.test")},
+	{name: "an upgrade in HTTP/1.0", client: head("GET / HTTP/1.0", "Host: shop.test", "Connection: Upgrade", "Upgrade: websocket") + smuggled,
+		result: passed("GET / shop.test").closing()},
+	{name: "an expectation", client: post("Expect: 100-continue", "Content-Length: 5") + "hello" + smuggled,
+		result: passed(`POST / shop.test expect=100-continue "hello"`, "GET /smuggled shop.test")},
 	{name: "close, then good", client: post("Connection: close", "Content-Length: 5") + "hello" + smuggled, result: passed(`POST / shop.test "hello"`).closing()},
 }
 
@@ -86,11 +95,35 @@ var answers = []ordeal{
 	{name: "a body after 304", client: get() + smuggled, app: []string{"HTTP/1.1 304 Not Modified\r\nContent-Length: 44\r\n\r\n" + poison, ok},
 		result: result{saw: []string{"GET / shop.test", "GET /smuggled shop.test"}, back: []string{"304", "200 ok"}, kept: true}},
 	{name: "101 that nobody asked for", client: get(), app: []string{"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"}, result: bad},
+	{name: "101 for another protocol", client: get("Connection: Upgrade", "Upgrade: websocket"),
+		app:    []string{"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"},
+		result: result{saw: []string{"GET / shop.test upgrade=websocket"}, back: []string{"502"}, kept: true}},
+	{name: "many early hints", client: get(), app: []string{strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 1000) + ok},
+		result: result{saw: []string{"GET / shop.test"}, back: append(slices.Repeat([]string{"102"}, 16), "502"), kept: true}},
 	{name: "one early hint", client: get(), app: []string{"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + ok},
 		result: result{saw: []string{"GET / shop.test"}, back: []string{"103 link=a", "200 ok"}, kept: true}},
 	{name: "what belongs to its connection", client: get(), app: []string{succeed("Connection: X-Internal, keep-alive", "X-Internal: b", "Keep-Alive: timeout=5",
 		"Proxy-Authenticate: Basic", "Upgrade: h2c", "Content-Length: 2") + "ok"}, result: passed("GET / shop.test")},
 	{name: "Content-Length named in Connection", client: get(), app: []string{succeed("Connection: Content-Length", "Content-Length: 2") + "ok"}, result: bad},
+}
+
+// redirects are the answers of the router that say again what a client said.
+var redirects = []ordeal{
+	{name: "a path", client: to("/a?b"), rules: elsewhere, result: moved("/a?b")},
+	{name: "a path like a host", client: to("//else.test/"), rules: elsewhere, result: moved("//else.test/")},
+	{name: "a URL", client: to("http://shop.test//else.test/"), rules: elsewhere, result: moved("//else.test/")},
+	{name: "an asterisk", client: head("OPTIONS * HTTP/1.1", "Host: shop.test"), rules: elsewhere, result: moved("/")},
+	{name: "an escaped CRLF", client: to("/%0d%0aSet-Cookie:%20a"), rules: elsewhere, result: moved("/%0d%0aSet-Cookie:%20a")},
+	{name: "a bare CR", client: to("/\rSet-Cookie:a"), rules: elsewhere, result: refused(400)},
+	{name: "a body", client: post("Content-Length: 43") + smuggled, rules: elsewhere, result: moved("/")},
+}
+
+// elsewhere sends everybody to https://www.shop.test, however they came.
+func elsewhere(r *router.Route) { r.ForceHTTPS, r.Canonical = true, "www.shop.test" }
+
+// moved is the result of a redirect by elsewhere.
+func moved(path string) result {
+	return result{back: []string{"https://www.shop.test" + path}, kept: true}
 }
 
 // poison is an answer that no request asked for.

@@ -28,6 +28,7 @@ type ordeal struct {
 	end    bool     // the client ends its side after that
 	app    []string // what the app answers, in turn; ok if nil
 	hangUp bool     // the app closes the connection after an answer
+	rules  func(*router.Route)
 }
 
 // result is exact.
@@ -76,7 +77,7 @@ func TestSafety(t *testing.T) {
 		name string
 		rows []ordeal
 	}{{"framing", framings}, {"chunks", chunkings}, {"lines", requestLines}, {"targets", targets}, {"hosts", hosts}, {"fields", fieldLines},
-		{"hops", hops}, {"sizes", sizes}, {"pipelines", pipelines}, {"ends", ends}, {"answers", answers}}
+		{"hops", hops}, {"sizes", sizes}, {"pipelines", pipelines}, {"ends", ends}, {"answers", answers}, {"redirects", redirects}}
 	secured := unknownTLS(t)
 	for _, table := range tables {
 		t.Run(table.name, func(t *testing.T) {
@@ -111,7 +112,7 @@ func unknownTLS(t testing.TB) *tls.Config {
 func (o ordeal) run(t *testing.T, secured *tls.Config, piece int) {
 	a := newTape(t, o.app...)
 	a.hangUp = o.hangUp
-	dial, shut := newGate(t, router.Config{}, a, secured)
+	dial, shut := newGate(t, router.Config{}, a, secured, o.rules)
 	got := o.talk(t, dial(), piece)
 	shut()
 	a.await(t)
@@ -131,14 +132,20 @@ func (o ordeal) run(t *testing.T, secured *tls.Config, piece int) {
 }
 
 // newGate is a router in front of a, with TLS if secured is not nil. dial connects to it; shut ends its connections on both sides.
-func newGate(t testing.TB, cfg router.Config, a *tape, secured *tls.Config) (dial func() halfCloser, shut func()) {
+func newGate(t testing.TB, cfg router.Config, a *tape, secured *tls.Config, rules ...func(*router.Route)) (dial func() halfCloser, shut func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := router.New(cfg)
-	r.Set(route(a.target()))
+	to := route(a.target())
+	for _, rule := range rules {
+		if rule != nil {
+			rule(&to)
+		}
+	}
+	r.Set(to)
 	server, done := router.NewServer(r), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -255,7 +262,7 @@ func keeps(t *testing.T, conn net.Conn, r *bufio.Reader, expected bool) bool {
 }
 
 // reply is an answer in one line: the status and, if it is the app's, its fields, its body and its trailers; "cut" for one that breaks
-// off.
+// off, and where to for a redirect.
 func reply(r *bufio.Reader, method string) (string, error) {
 	m, err := readResponse(r, method)
 	bad := fault("")
@@ -268,6 +275,9 @@ func reply(r *bufio.Reader, method string) (string, error) {
 	words := []string{strconv.Itoa(m.status())}
 	if m.status() >= 400 {
 		return words[0], nil
+	}
+	if to := values(m.fields, "Location"); len(to) == 1 && (m.status() == 301 || m.status() == 308) {
+		return to[0], nil
 	}
 	for _, word := range plain(m.fields) {
 		if name, _, _ := strings.Cut(word, "="); name != "date" && name != "content-type" {
