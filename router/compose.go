@@ -47,7 +47,7 @@ func (q *request) compose(out, forwarded []byte, start time.Time, trust bool) []
 		switch f.kind {
 		case other:
 			return q.named && q.names(q.name(f))
-		case hostKind, lengthKind, cookieKind, acceptKind, typeKind, encodedKind, dateKind, trailerKind:
+		case hostKind, lengthKind, cookieKind, acceptKind, typeKind, encodedKind, dateKind, trailerKind, tagKind, rangesKind:
 			return false
 		case expectKind:
 			return !q.expects
@@ -85,16 +85,33 @@ func (s *response) compose(out []byte, date, cookie string) []byte {
 		out = append(out, ' ') // RFC 9112, 4: the space is not optional
 	}
 	out = append(out, "\r\n"...)
-	out = s.without(out, func(f *field) bool {
-		return f.hop() || f.kind == lengthKind && (s.status < 200 || s.status == 204) || s.named && f.kind == other && s.names(s.name(f))
-	})
+	out = s.without(out, func(f *field) bool { return !s.passes(f) })
 	if !s.dated && s.status >= 200 {
 		out = appendField(out, "Date", date)
 	}
 	if cookie != "" {
 		out = appendField(out, "Set-Cookie", cookie)
 	}
+	if s.packed {
+		out = append(out, "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n"...)
+	}
+	if s.packed && s.tag != nil {
+		out = appendField(out, "ETag", weak(string(s.tag)))
+	}
 	return out
+}
+
+// passes tells whether the client gets a field as it is.
+func (s *response) passes(f *field) bool {
+	switch f.kind {
+	case other:
+		return !s.named || !s.names(s.name(f))
+	case lengthKind:
+		return s.status >= 200 && s.status != 204 && !s.packed
+	case tagKind, rangesKind:
+		return !s.packed
+	}
+	return !f.hop()
 }
 
 // appendField appends a header line.

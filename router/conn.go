@@ -143,9 +143,16 @@ func (c *conn) closePeer() {
 // newConn prepares a connection; for one with TLS the handshake is over.
 func newConn(s *Server, c, plain net.Conn) *conn {
 	_, secure := c.(*tls.Conn)
+	remote, local := c.RemoteAddr(), c.LocalAddr()
+	if p, ok := plain.(*proxied); ok {
+		plain = p.TCPConn
+	}
+	if !secure {
+		c = plain
+	}
 	cc := &conn{Conn: c, reader: newReader(c), server: s, plain: plain, secure: secure, newcomer: true}
-	cc.remote = remoteIP(c.RemoteAddr().String())
-	cc.port = portOf(c.LocalAddr())
+	cc.remote = remoteIP(remote.String())
+	cc.port = portOf(local)
 	from := cc.source()
 	cc.forwarded = from.lines(nil)
 	return cc

@@ -32,7 +32,7 @@ type exchange struct {
 
 // ServeHTTP passes a request to a container of the app that its host belongs to.
 func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	x := &exchange{router: r, in: req, out: &recorder{ResponseWriter: w}, id: requestID(req.Header), start: time.Now()}
+	x := &exchange{router: r, in: req, out: &recorder{ResponseWriter: w, packers: r.packers}, id: requestID(req.Header), start: time.Now()}
 	defer x.record()
 	if err := r.admit(req); err != nil {
 		x.refuse(err)
@@ -88,7 +88,10 @@ func (x *exchange) carry() {
 	proxy := httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail, ErrorLog: r.proxyLog, BufferPool: &r.buffers,
 	}
-	proxy.ServeHTTP(x.out, req)
+	whole := false
+	defer func() { x.out.endPacking(whole) }()
+	proxy.ServeHTTP(x.out, req) // panics where an answer breaks off
+	whole = true
 }
 
 // RoundTrip sends the request to containers in turn until a connection can be made. A connection that was used before and
@@ -168,8 +171,18 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	if cookie := x.lease.setSticky(&x.ask); cookie != "" {
 		res.Header.Add("Set-Cookie", cookie)
 	}
+	x.out.packs = x.packs(res)
 	res.Body = x.watch.download(res.Body)
 	return res, nil
+}
+
+// packs tells whether the answer is to be packed.
+func (x *exchange) packs(res *http.Response) bool {
+	accepts := false
+	for _, list := range x.in.Header["Accept-Encoding"] {
+		accepts = accepts || acceptsGzip([]byte(list))
+	}
+	return accepts && x.in.ProtoAtLeast(1, 1) && x.in.Method != http.MethodHead && packable(res.StatusCode, res.ContentLength, res.Header.Values)
 }
 
 // cut ends the request early because of why.
@@ -198,7 +211,7 @@ func (x *exchange) fail(_ http.ResponseWriter, req *http.Request, err error) {
 }
 
 func (x *exchange) refuse(why *refusal) {
-	x.refused = why
+	x.refused, x.out.packs = why, false
 	why.write(x.out, x.id)
 }
 

@@ -1,5 +1,8 @@
 package router
 
+// ManyPackers is manyPackers.
+const ManyPackers = manyPackers
+
 // HostKey is hostKey, for the fuzz test.
 var HostKey = hostKey
 

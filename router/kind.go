@@ -22,6 +22,8 @@ const (
 	acceptKind    // Accept-Encoding
 	typeKind      // Content-Type
 	encodedKind   // Content-Encoding
+	tagKind       // ETag
+	rangesKind    // Accept-Ranges
 	disguisedKind // a framing field or Host with an underscore in the place of a hyphen
 )
 
@@ -31,7 +33,7 @@ func kindOf(name []byte) kind {
 	case 2:
 		return is(name, "te", teKind)
 	case 4:
-		return is(name, "host", hostKind) | is(name, "date", dateKind)
+		return is(name, "host", hostKind) | is(name, "date", dateKind) | is(name, "etag", tagKind)
 	case 6:
 		return is(name, "cookie", cookieKind) | is(name, "expect", expectKind)
 	case 7:
@@ -42,6 +44,10 @@ func kindOf(name []byte) kind {
 		return is(name, "connection", connectionKind) | is(name, "keep-alive", hopKind)
 	case 12:
 		return is(name, "content-type", typeKind) | is(name, "x-request-id", idKind)
+	case 13:
+		if k := is(name, "accept-ranges", rangesKind); k != other {
+			return k
+		}
 	case 14:
 		return is(name, "content-length", lengthKind)
 	case 18, 19:

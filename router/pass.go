@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 )
 
 // maxAnswerHead limits the header section of an answer, interim ones included; maxInterim how many of those there may be.
@@ -97,7 +98,8 @@ func (p *passage) passFinal() *refusal {
 	if p.upload != nil && !p.upload.whole.Load() {
 		p.keep = false // the container does not want the rest of the body; it will not be read
 	}
-	coded := !p.res.bodiless(p.req.method) && p.res.length < 0
+	p.startPacking()
+	coded := !p.res.bodiless(p.req.method) && (p.res.length < 0 || p.res.packed)
 	if coded && p.req.minor == 0 {
 		p.keep = false
 	}
@@ -158,13 +160,19 @@ func (p *passage) breakAway(err error, reset bool) {
 }
 
 func (p *passage) passBody() error {
-	switch {
-	case p.res.chunked:
-		return p.passChunks()
-	case p.res.length < 0:
-		return p.passRest()
+	if p.res.chunked || p.res.length < 0 || p.packer != nil {
+		return p.passStream()
 	}
 	return p.passLength(p.res.length)
+}
+
+// startPacking packs the answer's body if it should be and can be.
+func (p *passage) startPacking() {
+	if p.req.gzip && p.req.minor > 0 && p.req.method != http.MethodHead && p.res.status == http.StatusOK && !p.res.encoded &&
+		packable(p.res.status, p.res.length, p.res.values) {
+		p.packer = p.router.packers.take(&p.packed)
+		p.res.packed = p.packer != nil
+	}
 }
 
 // passLength passes a body of left bytes, the first of them together with the header section.
@@ -225,61 +233,74 @@ func (p *passage) splice(left int64) (n int64, ok bool, err error) {
 	return n, true, err
 }
 
-// passChunks passes a chunked body: in chunks of the router's own, or as it is to a client of HTTP/1.0.
-func (p *passage) passChunks() error {
-	var body chunks
-	for {
-		data, used, err := body.decode(p.back.bytes())
-		if err != nil {
-			return err
-		}
-		p.back.r += used
-		if err := p.passData(data, body.done()); err != nil {
-			return err
-		}
-		if body.done() {
-			if p.req.minor > 0 {
-				p.out = body.appendTrailer(p.out)
-			}
-			return p.flushLast()
-		}
-		if err := p.next(); err != nil {
-			return unexpected(err)
-		}
-	}
+// incoming is a body as it comes from a container.
+type incoming struct {
+	chunks chunks
+	coded  bool  // in chunks
+	left   int64 // of a body of a known length; less than 0 until the connection ends
+	ended  bool
 }
 
-// passRest passes a body that goes on until the container closes the connection.
-func (p *passage) passRest() error {
+// take uses up what is in b, as far as it belongs to the body.
+func (in *incoming) take(b *buffer) (data []byte, err error) {
+	if in.coded {
+		data, used, err := in.chunks.decode(b.bytes())
+		b.r += used
+		in.ended = in.chunks.done()
+		return data, err
+	}
+	data = b.bytes()
+	if in.left >= 0 {
+		data = data[:min(int64(len(data)), in.left)]
+		in.left -= int64(len(data))
+		in.ended = in.left == 0
+	}
+	b.r += len(data)
+	return data, nil
+}
+
+// more waits for more of the body.
+func (in *incoming) more(from *reader, b *buffer) error {
+	b.tidy()
+	err := from.fill(b)
+	if errors.Is(err, io.EOF) && !in.coded && in.left < 0 {
+		in.ended = true
+		return nil
+	}
+	return unexpected(err)
+}
+
+// passStream passes a body whose bytes the router has to touch: it is in chunks, or the end of the connection is its own, or it is
+// packed. The client gets chunks of the router's making, or plain bytes if it knows only HTTP/1.0.
+func (p *passage) passStream() error {
+	body := incoming{coded: p.res.chunked, left: p.res.length}
 	for {
-		data := p.back.bytes()
-		p.back.r = p.back.w
-		if err := p.passData(data, false); err != nil {
+		data, err := body.take(&p.back)
+		if err != nil {
 			return err
 		}
-		err := p.next()
-		if errors.Is(err, io.EOF) {
+		if err := p.passData(data, body.ended); err != nil {
+			return err
+		}
+		if body.ended {
 			break
 		}
-		if err != nil {
+		if err := body.more(p.up.reader, &p.back); err != nil {
 			return err
 		}
 	}
 	if p.req.minor > 0 {
-		p.out = new(chunks).appendTrailer(p.out)
+		p.out = body.chunks.appendTrailer(p.out)
 	}
-	return p.flush()
+	return p.flushLast()
 }
 
-// next receives more of the answer.
-func (p *passage) next() error {
-	p.back.tidy()
-	return p.up.fill(&p.back)
-}
-
-// passData sends data, and the header section if that has not been sent yet. With more it waits for what is still to be added.
-func (p *passage) passData(data []byte, more bool) error {
+// passData sends data, with the header section if that has not been sent yet. The last of it waits in p.out for the end.
+func (p *passage) passData(data []byte, last bool) error {
 	const framing = 32
+	if p.packer != nil {
+		data = p.pack(data, last)
+	}
 	if len(p.out) > 0 && len(p.out)+len(data)+framing > cap(p.out) {
 		if err := p.flush(); err != nil {
 			return err
@@ -291,10 +312,22 @@ func (p *passage) passData(data []byte, more bool) error {
 		p.out = append(p.out, data...)
 	}
 	p.sent += int64(len(data))
-	if more || len(p.out) == 0 {
+	if last || len(p.out) == 0 {
 		return nil
 	}
 	return p.flush()
+}
+
+// pack returns what the client can unpack to data. It is valid until the next call.
+func (p *passage) pack(data []byte, last bool) []byte {
+	p.packed.Reset()
+	_, _ = p.packer.Write(data) // to memory
+	if last {
+		_ = p.packer.Close()
+	} else {
+		_ = p.packer.Flush()
+	}
+	return p.packed.Bytes()
 }
 
 // flushLast sends p.out, the end of the answer. The container's connection is free before: it need not wait for a slow client.

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"net/http"
 	"strconv"
@@ -31,6 +33,9 @@ type passage struct {
 
 	lingers bool // the client may still be sending, see conn.linger
 
+	packer *gzip.Writer // to packed; nil unless the answer is packed on its way
+	packed bytes.Buffer
+
 	status  int      // of the answer
 	sent    int64    // bytes of the answer's body
 	refused *refusal // what was answered instead, for the access log
@@ -47,6 +52,9 @@ func newPassage(c *conn) *passage {
 // end gives back what the request has borrowed; the memory for the next one is kept.
 func (p *passage) end() {
 	p.giveBack()
+	if p.packer != nil {
+		p.router.packers.give(p.packer)
+	}
 	giveMemory(p.out)
 	p.back.drop()
 	p.in.tidy()

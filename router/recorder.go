@@ -2,6 +2,8 @@ package router
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"net"
 	"net/http"
 	"sync"
@@ -14,6 +16,11 @@ type recorder struct {
 	status int
 	bytes  int64 // of the body; not counted after an upgrade
 
+	packs   bool // the answer of a container is to be packed
+	packers packers
+	packer  *gzip.Writer // to packed; nil unless the answer is packed
+	packed  bytes.Buffer
+
 	mu       sync.Mutex
 	conn     net.Conn // after an upgrade
 	finished bool     // the connection may carry the next request already
@@ -23,10 +30,52 @@ func (w *recorder) WriteHeader(status int) {
 	if status >= 200 {
 		w.status = status
 	}
+	if status >= 200 && w.packs {
+		w.startPacking()
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// startPacking changes the header section to that of a packed answer.
+func (w *recorder) startPacking() {
+	if w.packer = w.packers.take(&w.packed); w.packer == nil {
+		return
+	}
+	h := w.Header()
+	h.Del("Content-Length")
+	h.Del("Accept-Ranges")
+	h.Set("Content-Encoding", "gzip")
+	h.Add("Vary", "Accept-Encoding")
+	if tag := h.Get("Etag"); tag != "" {
+		h.Set("Etag", weak(tag))
+	}
+}
+
 func (w *recorder) Write(p []byte) (int, error) {
+	if w.packer == nil {
+		return w.send(p)
+	}
+	_, _ = w.packer.Write(p) // to memory
+	_ = w.packer.Flush()
+	_, err := w.send(w.packed.Bytes())
+	w.packed.Reset()
+	return len(p), err
+}
+
+// endPacking sends the end of a packed answer, unless it was broken off.
+func (w *recorder) endPacking(whole bool) {
+	if w.packer == nil {
+		return
+	}
+	if whole {
+		_ = w.packer.Close()
+		_, _ = w.send(w.packed.Bytes()) // an error means that the client has gone
+	}
+	w.packers.give(w.packer)
+	w.packer = nil
+}
+
+func (w *recorder) send(p []byte) (int, error) {
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
 	return n, err

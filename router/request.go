@@ -16,6 +16,7 @@ type request struct {
 	chunked bool
 
 	close    bool   // the client wants no further answer on this connection, or can not have one
+	gzip     bool   // it can unpack that
 	expects  bool   // it waits for "100 Continue"
 	trailers bool   // it takes trailers: TE
 	upgrade  []byte // the protocol that it wants to change to; nil if none
@@ -161,6 +162,8 @@ func (q *request) readField(k kind, value []byte) *refusal {
 			return errExpectation
 		}
 		q.expects = true
+	case acceptKind:
+		q.gzip = q.gzip || acceptsGzip(value)
 	case idKind:
 		if q.id == nil && fitID(value) {
 			q.id = value

@@ -9,9 +9,12 @@ type response struct {
 	reason  []byte // from the space before it on: " OK"
 	length  int64  // of the body; -1 until the connection ends
 	chunked bool
-	close   bool // the container's connection is of no further use
-	named   bool // Connection names fields that end here
-	dated   bool
+	close   bool   // the container's connection is of no further use
+	named   bool   // Connection names fields that end here
+	dated   bool   // has a Date
+	encoded bool   // has a Content-Encoding
+	packed  bool   // the router packs it
+	tag     []byte // ETag
 	upgrade []byte
 }
 
@@ -113,6 +116,10 @@ func (s *response) readField(k kind, value []byte) error {
 		s.upgrade = value
 	case dateKind:
 		s.dated = true
+	case encodedKind:
+		s.encoded = true
+	case tagKind:
+		s.tag = value
 	case disguisedKind:
 		return errMasked
 	}

@@ -31,6 +31,10 @@ type Config struct {
 	// every client is a proxy of one's own; otherwise anybody can claim any address.
 	TrustForwarded bool
 
+	// ProxyProtocol expects each connection to begin with a PROXY header, as load balancers send it, and takes the client's address from
+	// there. Connections without one are closed.
+	ProxyProtocol bool
+
 	// Dial connects to a container; nil is a net.Dialer with a time-out of 5 s. For tests.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -84,6 +88,7 @@ type Router struct {
 	table    atomic.Pointer[table]
 	buffers  buffers
 	calendar calendar
+	packers  packers
 	proxyLog *log.Logger
 
 	stop   context.CancelFunc
@@ -97,7 +102,7 @@ var _ http.Handler = (*Router)(nil)
 
 // New returns a Router without routes. Close it after use.
 func New(cfg Config) *Router {
-	r := &Router{cfg: cfg.withDefaults()}
+	r := &Router{cfg: cfg.withDefaults(), packers: newPackers()}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.proxyLog = slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug)
 	r.table.Store(newTable())

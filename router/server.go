@@ -95,7 +95,25 @@ func (s *Server) launch(c net.Conn, serve func(net.Conn)) {
 		_ = c.Close()
 		return
 	}
-	s.active.Go(func() { serve(c) })
+	s.active.Go(func() {
+		if c := s.introduce(c); c != nil {
+			serve(c)
+		}
+	})
+}
+
+// introduce finds out who is behind a connection, if that is to be learned from it. It returns nil for one that it had to close.
+func (s *Server) introduce(c net.Conn) net.Conn {
+	if !s.router.cfg.ProxyProtocol {
+		return c
+	}
+	known, err := readProxyHeader(c)
+	if err != nil {
+		s.router.cfg.Log.Debug("PROXY header", "remote", c.RemoteAddr().String(), "err", err)
+		_ = c.Close()
+		return nil
+	}
+	return known
 }
 
 // isTemporary tells whether a listener goes on after an error.

@@ -43,6 +43,9 @@ type config struct {
 	packSize       size
 	repositorySize size
 
+	proxyProtocol  bool
+	trustForwarded bool
+
 	sshConnections int
 	sshPerIP       int
 	sshIdle        time.Duration
@@ -91,6 +94,9 @@ func (c *config) flags() *flag.FlagSet {
 	countVar(fs, &c.deploy.Releases, "releases", 5, "successful releases kept per app")
 	countVar(fs, &c.deploy.Crashes, "crashes", 12, "crashes of a container in a row until it is given up")
 	bytesVar(fs, &c.deploy.DiskFree, "disk-free", "1GiB", "free space without which no deployment begins")
+
+	fs.BoolVar(&c.proxyProtocol, "proxy-protocol", false, "expect each HTTP connection to begin with a PROXY header, and take the client's address from it")
+	fs.BoolVar(&c.trustForwarded, "trust-forwarded", false, "keep the X-Forwarded-* and X-Real-IP of requests: only where every client is a proxy of one's own")
 
 	countVar(fs, &c.sshConnections, "ssh-connections", 200, "SSH connections at once")
 	countVar(fs, &c.sshPerIP, "ssh-connections-per-ip", 50, "SSH connections at once from one address")

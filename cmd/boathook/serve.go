@@ -171,7 +171,7 @@ func (s *server) listen(context.Context) (err error) {
 
 // openDeployer makes the deployer and lets it recover what an earlier boathook left.
 func (s *server) openDeployer(ctx context.Context) error {
-	s.router = router.New(router.Config{Log: s.log})
+	s.router = router.New(router.Config{Log: s.log, ProxyProtocol: s.cfg.proxyProtocol, TrustForwarded: s.cfg.trustForwarded})
 	s.onClose(s.router.Close)
 	parts := deploy.Config{
 		Store: s.store, Builder: s.builder, Engine: s.engine, Router: s.router, Refs: s.repos,
