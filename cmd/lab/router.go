@@ -6,11 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -73,6 +71,9 @@ func runRouter(ctx context.Context, args []string, out io.Writer) (figures map[s
 		return nil, nil, errUsage
 	}
 	run.cases, run.rivals = strings.Split(*cases, ","), strings.Split(*rivals, ",")
+	if run.rounds < 1 {
+		return nil, nil, errors.New("-rounds is at least 1")
+	}
 	dir, err := os.MkdirTemp("", "boathook-lab-")
 	if err != nil {
 		return nil, nil, err
@@ -86,42 +87,48 @@ func runRouter(ctx context.Context, args []string, out io.Writer) (figures map[s
 	return field.measure(ctx, run)
 }
 
-// measure goes round: in each, every case, and in each case every rival, beginning with another one.
+// measure takes rounds, the first of which is not counted.
 func (f *field) measure(ctx context.Context, run routerRun) (map[string]any, []string, error) {
-	taken := map[string]map[string]*series{} // by case and rival
-	for round := -1; round < run.rounds; round++ {
-		duration := run.duration
-		if round < 0 {
-			duration /= 4 // not counted
-		}
-		for _, c := range f.cases(run) {
-			for i := range f.rivals {
-				r := f.rivals[(i+round+1)%len(f.rivals)]
-				if !c.fits(r) {
-					continue
-				}
-				cost, err := r.load(ctx, c, run.connections, duration)
-				if err != nil {
-					return nil, nil, fmt.Errorf("%s through %s: %w", c.name, r.name, err)
-				}
-				if round >= 0 {
-					note(taken, c.name, r.name, cost)
-				}
-			}
+	if err := f.goRound(ctx, run, 0, run.duration/4, results{}); err != nil {
+		return nil, nil, err
+	}
+	taken := results{}
+	for round := range run.rounds {
+		if err := f.goRound(ctx, run, round, run.duration, taken); err != nil {
+			return nil, nil, err
 		}
 		fmt.Fprintf(run.out, "round %d of %d\n", round+1, run.rounds)
 	}
 	figures, broken := f.report(run, taken)
-	if slices.Contains(run.cases, "memory") {
-		memory, err := f.measureMemory(ctx, run.out)
-		if err != nil {
-			return nil, nil, err
-		}
-		if figures["memory_mb"] = memory; memory["boathook"] > routerMemory {
-			broken = append(broken, fmt.Sprintf("%.1f MB with 1,000 connections, promised %.0f", memory["boathook"], routerMemory))
-		}
+	if !slices.Contains(run.cases, "memory") {
+		return figures, broken, nil
+	}
+	memory, err := f.measureMemory(ctx, run.out)
+	if err != nil {
+		return nil, nil, err
+	}
+	if figures["memory_mb"] = memory; memory["boathook"] > routerMemory {
+		broken = append(broken, fmt.Sprintf("%.1f MB with 1,000 connections, promised %.0f", memory["boathook"], routerMemory))
 	}
 	return figures, broken, nil
+}
+
+// goRound measures every case through every rival, beginning with another one each round.
+func (f *field) goRound(ctx context.Context, run routerRun, round int, duration time.Duration, taken results) error {
+	for _, c := range f.cases(run) {
+		for i := range f.rivals {
+			r := f.rivals[(i+round)%len(f.rivals)]
+			if !c.fits(r) {
+				continue
+			}
+			cost, err := r.load(ctx, c, run.connections, duration)
+			if err != nil {
+				return fmt.Errorf("%s through %s: %w", c.name, r.name, err)
+			}
+			taken.note(c.name, r.name, cost)
+		}
+	}
+	return nil
 }
 
 // manyHosts is a case, and the name of the boathook in it that has 10,000 hosts, which are asked in turn.
@@ -142,63 +149,4 @@ func (f *field) cases(run routerRun) (chosen []routerCase) {
 		}
 	}
 	return chosen
-}
-
-// series are the measurements of a case through a rival, one a round.
-type series struct{ cpu, p50, p99 []time.Duration }
-
-func note(taken map[string]map[string]*series, name, rival string, c cost) {
-	if taken[name] == nil {
-		taken[name] = map[string]*series{}
-	}
-	s := taken[name][rival]
-	if s == nil {
-		s = &series{}
-		taken[name][rival] = s
-	}
-	s.cpu, s.p50, s.p99 = append(s.cpu, c.cpu), append(s.p50, c.p50), append(s.p99, c.p99)
-}
-
-// report prints the table of medians and ratios, and holds them against the promises.
-func (f *field) report(run routerRun, taken map[string]map[string]*series) (map[string]any, []string) {
-	figures, broken := map[string]any{"rounds": run.rounds, "connections": run.connections}, []string(nil)
-	w := tabwriter.NewWriter(run.out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "case\tthrough\tCPU ms/1,000\tratio\tp50 ms\tratio\tp99 ms\tratio\t")
-	for _, c := range f.cases(run) {
-		base := taken[c.name]["nginx"]
-		if c.name == manyHosts.name {
-			base = taken[c.name]["boathook"]
-		}
-		ratios := map[string]map[string]float64{}
-		for _, r := range f.rivals {
-			s := taken[c.name][r.name]
-			if s == nil {
-				continue
-			}
-			cpu, p50, p99 := hundredths(s.cpu, base.cpu), hundredths(s.p50, base.p50), hundredths(s.p99, base.p99)
-			fmt.Fprintf(w, "%s\t%s\t%.1f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", c.name, r.name, ms(median(s.cpu)), cpu, ms(median(s.p50)), p50, ms(median(s.p99)), p99)
-			ratios[r.name] = map[string]float64{"cpu_ms": ms(median(s.cpu)), "cpu": cpu, "p50": p50, "p99": p99}
-			if r.name == "boathook" && c.promised {
-				broken = append(broken, hold(c.name, cpu, p99)...)
-			}
-		}
-		figures[c.name] = ratios
-	}
-	w.Flush()
-	fmt.Fprintln(run.out, "Medians of the rounds. The ratios are to nginx in the same round; of many hosts, to boathook with one host.")
-	return figures, broken
-}
-
-// hundredths is medianRatio to two decimals, as it is printed and promised.
-func hundredths(a, b []time.Duration) float64 { return math.Round(100*medianRatio(a, b)) / 100 }
-
-// hold compares with the promises.
-func hold(name string, cpu, p99 float64) (broken []string) {
-	if cpu > routerCPU {
-		broken = append(broken, fmt.Sprintf("%s: %.2f times nginx's CPU time, promised %.2f", name, cpu, routerCPU))
-	}
-	if p99 > routerP99 {
-		broken = append(broken, fmt.Sprintf("%s: %.2f times nginx's p99, promised %.2f", name, p99, routerP99))
-	}
-	return broken
 }

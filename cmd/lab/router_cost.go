@@ -31,18 +31,6 @@ func cpuOf(pid int) (total time.Duration, err error) {
 	return total, nil
 }
 
-// residentOf is the memory of a process and its children in MB; pages that they share count for each.
-func residentOf(pid int) (mb float64, err error) {
-	for _, pid := range family(pid) {
-		u, err := memory(pid)
-		if err != nil {
-			return 0, err
-		}
-		mb += u.resident
-	}
-	return mb, nil
-}
-
 // family is a process and all that descend from it.
 func family(pid int) []int {
 	members := []int{pid}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"net"
 	"os"
@@ -191,43 +189,4 @@ func writeCertificate(dir string) error {
 	secret := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
 	return errors.Join(os.WriteFile(filepath.Join(dir, "certificate.pem"), certificate, 0o644), os.WriteFile(filepath.Join(dir, "key.pem"), secret, 0o600),
 		os.WriteFile(filepath.Join(dir, "both.pem"), append(certificate, secret...), 0o600))
-}
-
-// measureMemory reads what each rival holds resident while 1,000 connections are open that have had an answer.
-func (f *field) measureMemory(ctx context.Context, out io.Writer) (map[string]float64, error) {
-	memory := map[string]float64{}
-	for _, r := range f.rivals {
-		if r.name == manyHosts.name {
-			continue
-		}
-		mb, err := f.holdOpen(ctx, r)
-		if err != nil {
-			return nil, fmt.Errorf("1,000 connections to %s: %w", r.name, err)
-		}
-		memory[r.name] = mb
-		fmt.Fprintf(out, "%s: %.1f MB resident with 1,000 connections\n", r.name, mb)
-	}
-	return memory, nil
-}
-
-func (f *field) holdOpen(ctx context.Context, r *rival) (mb float64, err error) {
-	cmd := exec.CommandContext(ctx, f.self, "router", "hold", r.ports[plainDoor], "1000")
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return 0, err
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return 0, err
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if line == holdsLine {
-		mb, err = residentOf(r.process.Process.Pid)
-	} else {
-		err = errors.Join(err, errors.New("the connections could not be made"))
-	}
-	return mb, errors.Join(err, stdin.Close(), cmd.Wait())
 }

@@ -203,31 +203,3 @@ func (c *line) exchange(request []byte) error {
 	_, err = c.r.Discard(length)
 	return err
 }
-
-// holdsLine is what runHold says once all connections are open.
-const holdsLine = "connections are open\n"
-
-// runHold keeps connections open that have had an answer, until its input ends: ADDRESS NUMBER.
-func runHold(_ context.Context, args []string, out io.Writer) (map[string]any, error) {
-	if len(args) != 2 {
-		return nil, errUsage
-	}
-	n, err := strconv.Atoi(args[1])
-	if err != nil {
-		return nil, errUsage
-	}
-	request := (&load{path: "/2"}).compose(routerHost)
-	for range n {
-		c, err := dialLine(args[0], false)
-		if err != nil {
-			return nil, err
-		}
-		defer c.Close()
-		if err := c.exchange(request); err != nil {
-			return nil, err
-		}
-	}
-	fmt.Fprint(out, holdsLine)
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return nil, err
-}
