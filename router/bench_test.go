@@ -42,7 +42,7 @@ func cannedApp(b *testing.B, size int) router.Target {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = listener.Close() })
-	canned := []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 08:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s",
+	canned := []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 08:00:00 GMT\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n%s",
 		size, strings.Repeat("x", size)))
 	go func() {
 		for {

@@ -30,7 +30,7 @@ func (b *buffer) len() int      { return b.w - b.r }
 // free is where more can be received.
 func (b *buffer) free() []byte {
 	if b.mem == nil {
-		b.mem = takeMemory()[:memorySize]
+		b.mem = takeMemory()[:memorySize-chunkFraming]
 	}
 	return b.mem[b.w:]
 }
@@ -59,7 +59,7 @@ func (b *buffer) drop() {
 // shrink moves what little is unused to as little memory: it may have to wait long for more.
 func (b *buffer) shrink() {
 	const little = 1 << 10
-	if b.mem == nil || b.len() > little || len(b.mem) < memorySize {
+	if b.mem == nil || b.len() > little || cap(b.mem) < memorySize {
 		return
 	}
 	small := buffer{mem: make([]byte, 2*little)}

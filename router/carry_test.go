@@ -201,3 +201,42 @@ func FuzzHostKey(f *testing.F) {
 		}
 	})
 }
+
+// TestLostConnection asks another container where one closes the connection before it answers: once, and only what may be asked twice.
+func TestLostConnection(t *testing.T) { onBothPaths(t, testLostConnection) }
+
+func testLostConnection(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{Probe: time.Hour})
+	var lost atomic.Int64
+	drops := func(name string) router.Target {
+		target := script(t, func(_ net.Conn, r *bufio.Reader) {
+			if _, err := http.ReadRequest(r); err == nil {
+				lost.Add(1)
+			}
+		})
+		target.Name = name
+		return target
+	}
+	f.Set(route(drops("web-1"), app(t, "web-2", says("steady"))))
+	for range 4 {
+		if got := f.get("/"); got.body != "steady" {
+			t.Errorf("GET: %d %q", got.status, got.reason())
+		}
+	}
+	failed := 0
+	for range 4 {
+		if got := f.do(f.request(t.Context(), "POST", "/", strings.NewReader("once"))); got.status != 200 {
+			failed++
+		}
+	}
+	if got := lost.Load(); int(got) < failed {
+		t.Errorf("%d requests failed, %d arrived where they were dropped", failed, got)
+	}
+	lost.Store(0)
+	next := route(drops("web-1"), drops("web-2"), drops("web-3"))
+	next.Release = "2"
+	f.Set(next)
+	if got := f.get("/"); got.reason() != "connection dropped" || lost.Load() != 2 {
+		t.Errorf("%d %q after %d containers", got.status, got.reason(), lost.Load())
+	}
+}

@@ -140,6 +140,9 @@ func (c *chunks) appendTrailer(out []byte) []byte {
 	return append(out, "\r\n"...)
 }
 
+// chunkFraming is how many bytes a chunk of what a buffer holds is larger than that, the last chunk after it included.
+const chunkFraming = 32
+
 // appendChunk appends data as one chunk, nothing if there is no data: that would be the end.
 func appendChunk(out, data []byte) []byte {
 	if len(data) == 0 {

@@ -94,13 +94,14 @@ func (x *exchange) carry() {
 	whole = true
 }
 
-// RoundTrip sends the request to containers in turn until a connection can be made. A connection that was used before and
+// RoundTrip sends the request to containers in turn until one begins to answer. A connection that was used before and
 // proves dead is http.Transport's to replace: it sends a request again only if that has no body and is idempotent
 // (RFC 9110, 9.2.2), or if nothing of it was written.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	var repeat repeat
 	for {
-		if err := x.borrow(); err != nil {
-			return nil, err
+		if why := x.borrow(); why != nil {
+			return nil, repeat.refusal(why)
 		}
 		res, err := x.send(req)
 		if err == nil {
@@ -110,7 +111,7 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		x.router.quarantine(x.lease.target, err)
-		if noConn := new(dialError); !errors.As(err, &noConn) {
+		if !repeat.elsewhere(err, x.upload == nil && idempotent(req.Method)) {
 			return nil, err
 		}
 		x.tried = append(x.tried, x.lease.target)
@@ -123,7 +124,7 @@ func (x *exchange) blameless(ctx context.Context) bool {
 	return ctx.Err() != nil || x.upload != nil && x.upload.err.Load() != nil
 }
 
-func (x *exchange) borrow() error {
+func (x *exchange) borrow() *refusal {
 	lease, err := x.router.acquire(&x.ask, x.tried)
 	x.lease.live = lease.live
 	if err != nil {

@@ -297,11 +297,10 @@ func (p *passage) passStream() error {
 
 // passData sends data, with the header section if that has not been sent yet. The last of it waits in p.out for the end.
 func (p *passage) passData(data []byte, last bool) error {
-	const framing = 32
 	if p.packer != nil {
 		data = p.pack(data, last)
 	}
-	if len(p.out) > 0 && len(p.out)+len(data)+framing > cap(p.out) {
+	if len(p.out) > 0 && len(p.out)+len(data)+chunkFraming > cap(p.out) {
 		if err := p.flush(); err != nil {
 			return err
 		}

@@ -138,7 +138,7 @@ func (p *passage) understand() *refusal {
 		p.ownID = newID()
 		p.req.id = p.ownID[:]
 	}
-	p.keep = !p.req.close && !p.server.closing.Load()
+	p.keep = !p.req.last() && !p.server.closing.Load()
 	p.req.secure = p.secure
 	return why
 }
@@ -211,20 +211,20 @@ func (p *passage) receiveBody() (whole bool, _ *refusal) {
 	return true, nil
 }
 
-// ask sends p.out, the request, to containers in turn until one begins to answer. A connection that was used before and proves dead is
-// replaced by a new one if the request may be repeated, or nothing of it was sent.
+// ask sends p.out, the request, to containers in turn until one begins to answer. A connection that was used before and proves dead
+// is replaced by a new one if the request may be repeated, or nothing of it was sent.
 func (p *passage) ask(whole bool) *refusal {
-	fresh := false
+	var repeat repeat
 	for {
 		if why := p.enter(dialing); why != nil {
 			return why
 		}
 		if !p.held {
 			if why := p.borrow(); why != nil {
-				return why
+				return repeat.refusal(why)
 			}
 		}
-		sent, err := p.askOnce(whole, fresh)
+		sent, err := p.askOnce(whole, repeat.fresh)
 		if err == nil {
 			return nil
 		}
@@ -233,19 +233,16 @@ func (p *passage) ask(whole bool) *refusal {
 		}
 		used := p.up != nil && p.up.used
 		p.giveUp()
-		noConn := new(dialError)
-		switch {
-		case used && (sent == 0 || p.req.idempotent()):
-			fresh = err != errStale
+		if used && (sent == 0 || p.req.idempotent()) {
+			repeat.fresh = err != errStale
 			continue
-		case !errors.As(err, &noConn):
-			p.router.quarantine(p.lease.target, err)
-			return p.dropped(err)
 		}
 		p.router.quarantine(p.lease.target, err)
+		if !repeat.elsewhere(err, p.req.idempotent()) {
+			return p.dropped(err)
+		}
 		p.tried = append(p.tried, p.lease.target)
 		p.giveBack()
-		fresh = false
 	}
 }
 

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -39,13 +40,13 @@ func (p *patrol) pause() time.Duration {
 	return max(min(shortest/8, 250*time.Millisecond), 2*time.Millisecond)
 }
 
-// walk goes round until stop.
-func (p *patrol) walk(stop <-chan struct{}) {
+// walk goes round until ctx ends.
+func (p *patrol) walk(ctx context.Context) {
 	tick := time.NewTicker(p.pause())
 	defer tick.Stop()
 	for {
 		select {
-		case <-stop:
+		case <-ctx.Done():
 			return
 		case now := <-tick.C:
 			p.goRound(now)
@@ -68,12 +69,13 @@ func (p *patrol) goRound(now time.Time) {
 
 // look sees whether c has moved since the last time.
 func (p *patrol) look(c *conn, now time.Time) {
+	sending := c.sending.Load() // before moved: that it has ended is a movement
 	state, moved := c.state.Load(), c.moved.Load()
 	if state != c.seen || moved != c.seenMoved || c.since.IsZero() {
 		c.seen, c.seenMoved, c.since, c.bytes = state, moved, now, 0
 		return
 	}
-	doing, sending := phaseOf(state), c.sending.Load()
+	doing := phaseOf(state)
 	if doing == cut || p.limits[doing] == 0 {
 		return
 	}

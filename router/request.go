@@ -15,7 +15,8 @@ type request struct {
 	length  int64
 	chunked bool
 
-	close    bool   // the client wants no further answer on this connection, or can not have one
+	closes   bool   // Connection says close
+	keeps    bool   // Connection says keep-alive
 	gzip     bool   // it can unpack that
 	expects  bool   // it waits for "100 Continue"
 	trailers bool   // it takes trailers: TE
@@ -49,11 +50,16 @@ func (q *request) reset() {
 
 func (q *request) body() bool { return q.chunked || q.length > 0 }
 
+// last tells whether there is to be no further request on the connection.
+func (q *request) last() bool { return q.closes || q.minor == 0 && !q.keeps }
+
 // idempotent tells whether a container may be asked twice: RFC 9110, 9.2.2. The methods are those that net/http repeats.
-func (q *request) idempotent() bool {
-	switch q.method {
+func (q *request) idempotent() bool { return !q.body() && idempotent(q.method) }
+
+func idempotent(method string) bool {
+	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return !q.body()
+		return true
 	}
 	return false
 }
@@ -108,7 +114,6 @@ func (q *request) readStart() *refusal {
 	}
 	q.minor = version[7] - '0'
 	q.method, q.target, q.length = methodName(method), target, -1
-	q.close = q.minor == 0
 	return nil
 }
 
@@ -211,11 +216,9 @@ func (q *request) readConnection(value []byte) *refusal {
 	for option := range options(value) {
 		switch {
 		case equalFold(option, "close"):
-			q.close = true
+			q.closes = true
 		case equalFold(option, "keep-alive"):
-			if q.minor == 0 {
-				q.close = false
-			}
+			q.keeps = true
 		case !isToken(option):
 			return malformed(errNamed)
 		default:

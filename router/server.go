@@ -24,10 +24,10 @@ type Server struct {
 	patrol *patrol
 	slow   bool // everything goes to web, for tests
 
-	closing atomic.Bool   // no new requests
-	ended   atomic.Bool   // no requests any more
-	stop    chan struct{} // ends the patrol
-	once    sync.Once     // closes stop
+	closing atomic.Bool     // no new requests
+	ended   atomic.Bool     // no requests any more
+	ctx     context.Context // ends with the patrol, and with what has just been accepted
+	stop    context.CancelFunc
 	active  sync.WaitGroup
 
 	mu        sync.Mutex
@@ -50,10 +50,9 @@ func NewServer(r *Router) *Server {
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the app's
 		ErrorLog:                     slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug),
 	}
-	return &Server{
-		router: r, web: web, handed: newHandover(), patrol: newPatrol(r.cfg), stop: make(chan struct{}),
-		listeners: make(map[net.Listener]struct{}),
-	}
+	s := &Server{router: r, web: web, handed: newHandover(), patrol: newPatrol(r.cfg), listeners: make(map[net.Listener]struct{})}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s
 }
 
 // Serve serves HTTP/1.1 on l and closes it in the end. It returns nil after Shutdown or Close.
@@ -107,6 +106,8 @@ func (s *Server) introduce(c net.Conn) net.Conn {
 	if !s.router.cfg.ProxyProtocol {
 		return c
 	}
+	detach := context.AfterFunc(s.ctx, func() { _ = c.Close() })
+	defer detach()
 	known, err := readProxyHeader(c)
 	if err != nil {
 		s.router.cfg.Log.Debug("PROXY header", "remote", c.RemoteAddr().String(), "err", err)
@@ -132,7 +133,7 @@ func (s *Server) begin(l net.Listener) bool {
 	s.listeners[l] = struct{}{}
 	if !s.started {
 		s.started = true
-		s.active.Go(func() { s.patrol.walk(s.stop) })
+		s.active.Go(func() { s.patrol.walk(s.ctx) })
 		s.active.Go(func() { _ = s.web.Serve(s.handed) })
 	}
 	return true
@@ -150,7 +151,7 @@ func (s *Server) plain(c net.Conn) {
 // secure serves a connection with TLS.
 func (s *Server) secure(c net.Conn, cfg *tls.Config) {
 	secured := tls.Server(c, cfg)
-	ctx, cancel := context.WithTimeout(context.Background(), handshakeTime)
+	ctx, cancel := context.WithTimeout(s.ctx, handshakeTime)
 	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
 		s.router.cfg.Log.Debug("handshake", "remote", c.RemoteAddr().String(), "err", err)
@@ -202,7 +203,7 @@ func (s *Server) Close() error {
 	s.refuseMore()
 	s.ended.Store(true)
 	err := s.web.Close()
-	s.once.Do(func() { close(s.stop) })
+	s.stop()
 	s.patrol.expel()
 	s.active.Wait()
 	return err

@@ -31,6 +31,7 @@ func (p *passage) startUpload() *sending {
 			s.err.Store(why)
 			_ = up.Close() // ends the wait for the answer
 		}
+		c.moved.Add(1) // the container's turn begins
 		c.sending.Store(nil)
 	}()
 	return s
