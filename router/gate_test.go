@@ -1,9 +1,12 @@
 package router_test
 
 import (
+	"bytes"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -68,3 +71,18 @@ func unknownTLS(t testing.TB) *tls.Config {
 	t.Cleanup(server.Close)
 	return server.TLS.Clone()
 }
+
+// journal is a log to look into once everything has ended.
+type journal struct{ bytes.Buffer }
+
+// blame returns the lines that tell of a container in quarantine. No client must be able to bring one there.
+func (j *journal) blame() (lines []string) {
+	for line := range strings.Lines(j.String()) {
+		if strings.Contains(line, "container in quarantine") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }

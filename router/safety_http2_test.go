@@ -72,7 +72,8 @@ func TestSafetyHTTP2(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			a := newTape(t)
-			dial, shut := newGate(t, router.Config{}, a, secured)
+			log := &journal{}
+			dial, shut := newGate(t, router.Config{Log: log.logger()}, a, secured)
 			plain, err := net.Dial("tcp", dial().RemoteAddr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -90,6 +91,9 @@ func TestSafetyHTTP2(t *testing.T) {
 			}
 			for _, fault := range a.faults {
 				t.Errorf("the app got %s", fault)
+			}
+			if lines := log.blame(); lines != nil {
+				t.Errorf("the app was blamed: %q", lines)
 			}
 			for _, m := range a.requests {
 				checkRoutine(t, m, true)

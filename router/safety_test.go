@@ -103,7 +103,8 @@ func TestSafety(t *testing.T) {
 func (o ordeal) run(t *testing.T, secured *tls.Config, piece int) {
 	a := newTape(t, o.app...)
 	a.hangUp = o.hangUp
-	dial, shut := newGate(t, router.Config{}, a, secured, o.rules)
+	log := &journal{}
+	dial, shut := newGate(t, router.Config{Log: log.logger()}, a, secured, o.rules)
 	got := o.talk(t, dial(), piece)
 	shut()
 	a.await(t)
@@ -116,6 +117,9 @@ func (o ordeal) run(t *testing.T, secured *tls.Config, piece int) {
 	}
 	for _, fault := range a.faults {
 		t.Errorf("the app got %s", fault)
+	}
+	if lines := log.blame(); o.app == nil && lines != nil {
+		t.Errorf("the app was blamed: %q", lines)
 	}
 	for _, m := range a.requests {
 		checkRoutine(t, m, secured != nil)
