@@ -87,6 +87,8 @@ var answers = []ordeal{
 	{name: "a chunk of no size", client: get(), app: []string{chunks("2\r\nok\r\n", "x\r\n")}, result: bad},
 	{name: "a chunk that is larger", client: get(), app: []string{chunks("2\r\nok!\r\n", "0\r\n\r\n")}, result: bad},
 	{name: "a chunk of no size later", client: get(), app: []string{chunks("8000\r\n"+strings.Repeat("a", 32<<10)+"\r\n", "x\r\n")}, result: broken},
+	{name: "before the end of a body", client: post("Content-Length: 100000") + smuggled + smuggled, hasty: true, result: result{back: []string{"200 ok"}}},
+	{name: "before the end of a chunk", client: inChunks("ffff\r\n", smuggled, smuggled), hasty: true, result: result{back: []string{"200 ok"}}},
 	{name: "two answers", client: get() + smuggled, app: []string{ok + poison, ok}, result: passed("GET / shop.test", "GET /smuggled shop.test")},
 	{name: "a body after HEAD", client: head("HEAD / HTTP/1.1", "Host: shop.test"), app: []string{"HTTP/1.1 200 OK\r\nContent-Length: 44\r\n\r\n" + poison, ok},
 		result: result{saw: []string{"HEAD / shop.test"}, back: []string{"200"}, kept: true}},

@@ -26,6 +26,7 @@ type ordeal struct {
 	end    bool     // the client ends its side after that
 	app    []string // what the app answers, in turn; ok if nil
 	hangUp bool     // the app closes the connection after an answer
+	hasty  bool     // the app answers before the body
 	rules  func(*router.Route)
 }
 
@@ -102,7 +103,7 @@ func TestSafety(t *testing.T) {
 // run sends in pieces, over TLS if secured is not nil.
 func (o ordeal) run(t *testing.T, secured *tls.Config, piece int) {
 	a := newTape(t, o.app...)
-	a.hangUp = o.hangUp
+	a.hangUp, a.hasty = o.hangUp, o.hasty
 	log := &journal{}
 	dial, shut := newGate(t, router.Config{Log: log.logger()}, a, secured, o.rules)
 	got := o.talk(t, dial(), piece)

@@ -23,6 +23,7 @@ type tape struct {
 	listener net.Listener
 	answers  []string // in turn, one a request, the last again and again
 	hangUp   bool     // close the connection after an answer
+	hasty    bool     // answer at the end of a head, and never read the body as one
 	conns    sync.WaitGroup
 
 	mu       sync.Mutex // guards what follows
@@ -70,6 +71,13 @@ func (a *tape) serve(conn net.Conn) {
 	}()
 	var raw bytes.Buffer
 	r := bufio.NewReader(io.TeeReader(conn, &raw))
+	if a.hasty {
+		if _, err := readHead(r); err == nil {
+			_, _ = io.WriteString(conn, a.answers[0])
+		}
+		_, _ = io.Copy(io.Discard, conn)
+		return
+	}
 	for {
 		m, err := readRequest(r)
 		exact := bytes.Clone(raw.Bytes()[:raw.Len()-r.Buffered()])
