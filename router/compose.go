@@ -1,8 +1,9 @@
 package router
 
 import (
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -128,10 +129,11 @@ func appendStart(out []byte, t time.Time) []byte {
 	return append(out, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10))
 }
 
-// newID makes a request's id, a UUID version 4, RFC 9562.
+// newID makes a request's id, a UUID version 4, RFC 9562. It tells requests apart and is no secret.
 func newID() (id [36]byte) {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails, says crypto/rand
+	binary.LittleEndian.PutUint64(b[:8], rand.Uint64())
+	binary.LittleEndian.PutUint64(b[8:], rand.Uint64())
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	at := 0
 	for _, part := range [][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {

@@ -44,11 +44,19 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	x.carry()
 }
 
-// admit refuses what need not be sent anywhere.
+// admit refuses what need not be sent anywhere: by the rules of request.read as well, since HTTP/2 can say what HTTP/1.1 cannot.
 func (r *Router) admit(req *http.Request) *refusal {
 	switch {
 	case req.Method == http.MethodConnect:
 		return errConnect
+	case !isToken([]byte(req.Method)):
+		return malformed(errMethod)
+	case !validTarget(req.Method, []byte(req.RequestURI)):
+		return malformed(errTarget)
+	case !validHost([]byte(req.Host)):
+		return malformed(errHost)
+	case masked(req.Header):
+		return malformed(errMasked)
 	case oversized(req, r.cfg.MaxHeader):
 		return errHeaderSize
 	case req.ContentLength > r.cfg.MaxBody:

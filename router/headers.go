@@ -26,6 +26,16 @@ func oversized(req *http.Request, limit int) bool {
 	return size > limit
 }
 
+// masked tells whether a field that says where a request ends is spelled with an underscore.
+func masked(h http.Header) bool {
+	for name := range h {
+		if strings.Contains(name, "_") && disguised([]byte(name)) == disguisedKind {
+			return true
+		}
+	}
+	return false
+}
+
 // requestID keeps an id that came with the request if it is fit, and makes one otherwise.
 func requestID(h http.Header) string {
 	if given := h.Get("X-Request-Id"); fitID([]byte(given)) {
@@ -115,10 +125,10 @@ func forwarded(out http.Header, in *http.Request, trust bool) {
 	from.each(out.Set)
 }
 
-// validIP is s if that is an address, else fallback.
+// validIP is s if that is an address, else fallback. A zone is none of an address that somebody else could reach, and could hold anything.
 func validIP(s, fallback string) string {
 	s = strings.TrimSpace(s)
-	if _, err := netip.ParseAddr(s); err != nil {
+	if ip, err := netip.ParseAddr(s); err != nil || ip.Zone() != "" {
 		return fallback
 	}
 	return s

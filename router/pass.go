@@ -95,7 +95,7 @@ func (p *passage) passInterim() *refusal {
 
 // passFinal sends the answer with its body. Where that breaks off, so does the client's connection, lest it takes a part for the whole.
 func (p *passage) passFinal() *refusal {
-	if p.upload != nil && !p.upload.whole.Load() {
+	if p.upload != nil && !p.upload.received.Load() {
 		p.keep = false // the container does not want the rest of the body; it will not be read
 	}
 	p.startPacking()
@@ -134,7 +134,7 @@ func (p *passage) settle() error {
 	if why := p.enter(settling); why != nil {
 		return why
 	}
-	if p.res.close || p.back.len() > 0 || p.upload != nil && !p.upload.whole.Load() {
+	if p.res.close || p.back.len() > 0 || p.upload != nil && !p.upload.ends() {
 		p.giveUp()
 		return nil
 	}
@@ -337,7 +337,8 @@ func (p *passage) flushLast() error {
 	if why := p.enter(answer); why != nil {
 		return why
 	}
-	return p.flush()
+	p.begun = true
+	return p.write(p.out)
 }
 
 // flush sends p.out, and marks the movement.

@@ -73,15 +73,16 @@ func (p *proxied) readText(line []byte) error {
 	case len(words) != 6 || words[0] != "PROXY" || words[1] != "TCP4" && words[1] != "TCP6":
 		return errProxyHeader
 	}
-	from, errFrom := endpoint(words[2], words[4])
-	to, errTo := endpoint(words[3], words[5])
+	from, errFrom := endpoint(words[1], words[2], words[4])
+	to, errTo := endpoint(words[1], words[3], words[5])
 	p.remote, p.local = from, to
 	return errors.Join(errFrom, errTo)
 }
 
-func endpoint(host, port string) (*net.TCPAddr, error) {
+// endpoint reads an address of the family, "TCP4" or "TCP6", and a port.
+func endpoint(family, host, port string) (*net.TCPAddr, error) {
 	ip, err := netip.ParseAddr(host)
-	if err != nil {
+	if err != nil || ip.Zone() != "" || ip.Is4() != (family == "TCP4") {
 		return nil, errProxyHeader
 	}
 	n, err := strconv.ParseUint(port, 10, 16)

@@ -3,14 +3,16 @@ package router
 import (
 	"io"
 	"sync/atomic"
+	"time"
 )
 
 // sending is a body on its way to a container, on a goroutine of its own, so that the container can answer before it has read everything.
 type sending struct {
-	done    chan struct{}
-	whole   atomic.Bool             // everything was sent
-	err     atomic.Pointer[refusal] // what the client did wrong
-	reading atomic.Bool             // waits for the client, as far as the router can tell
+	done     chan struct{}
+	received atomic.Bool             // everything has come from the client; set before the last of it is sent
+	whole    atomic.Bool             // everything was sent
+	err      atomic.Pointer[refusal] // what the client did wrong
+	reading  atomic.Bool             // waits for the client, as far as the router can tell
 }
 
 // startUpload sends the body to p.up. Until stopUpload it alone reads from the client.
@@ -42,31 +44,63 @@ func (p *passage) stopUpload() {
 	if p.upload == nil {
 		return
 	}
-	if !p.upload.whole.Load() {
+	if !p.upload.received.Load() {
 		p.keep = false
 		_ = p.SetReadDeadline(longAgo)
 	}
 	<-p.upload.done
+	if p.req.chunked && !p.upload.whole.Load() {
+		p.keep = false // what came behind the body is lost
+	}
 }
 
-// sendLength sends a body of so many bytes; the kernel moves what has not come in yet.
+// ends waits a moment for the sending to end that has nothing more to wait for, and returns whether everything was sent.
+func (s *sending) ends() bool {
+	if s.received.Load() {
+		select {
+		case <-s.done:
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return s.whole.Load()
+}
+
+// sendLength sends a body of so many bytes. The kernel moves what has not come in yet, but for the last of it: before the container has that, and can
+// answer, it must be noted that the client has sent everything.
 func (s *sending) sendLength(c *conn, up *upstream, length int64) *refusal {
-	n := int(min(int64(c.in.len()), length))
+	n := min(int64(c.in.len()), length)
+	left := length - n
+	s.received.Store(left == 0)
 	if _, err := up.Write(c.in.bytes()[:n]); err != nil {
 		return nil // the answer tells why
 	}
-	c.in.r += n
-	from := &io.LimitedReader{R: c.Conn, N: length - int64(n)}
-	s.reading.Store(true)
-	_, err := io.Copy(up.Conn, from)
-	s.reading.Store(false)
-	switch {
-	case from.N == 0:
+	c.in.r += int(n)
+	if left == 0 {
 		s.whole.Store(true)
-	case err == nil, peek(c.plain) == ended:
+	} else if !s.sendRest(c, up, left) && peek(c.plain) == ended {
 		return errBadBody
 	}
 	return nil
+}
+
+// sendRest returns whether it could read everything.
+func (s *sending) sendRest(c *conn, up *upstream, left int64) bool {
+	last := takeMemory()[:min(left, memorySize)]
+	defer func() { giveMemory(last) }()
+	s.reading.Store(true)
+	defer s.reading.Store(false)
+	from := &io.LimitedReader{R: c.Conn, N: left - int64(len(last))}
+	if _, err := io.Copy(up.Conn, from); err != nil || from.N > 0 {
+		return false
+	}
+	if _, err := io.ReadFull(c.Conn, last); err != nil {
+		return false
+	}
+	s.received.Store(true)
+	if _, err := up.Write(last); err == nil {
+		s.whole.Store(true)
+	}
+	return true
 }
 
 // sendChunks sends a chunked body, in chunks of the router's own, as far as limit allows.
@@ -87,6 +121,7 @@ func (s *sending) sendChunks(c *conn, up *upstream, limit int64) *refusal {
 		out = appendChunk(out[:0], data)
 		if body.done() {
 			out = body.appendTrailer(out)
+			s.received.Store(true)
 		}
 		if _, err := up.Write(out); err != nil {
 			more.drop()
