@@ -25,8 +25,7 @@ func FuzzForward(f *testing.F) {
 			f.Add([]byte(row.client))
 		}
 	}
-	a := newTape(f, parting)
-	a.hangUp = true
+	a := newTape(f, manner{answers: []string{parting}, hangUp: true})
 	dial, _ := newGate(f, router.Config{MaxBody: 64 << 10, FirstByte: time.Second, Idle: time.Second}, a, nil)
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		conn := dial()
@@ -116,8 +115,7 @@ func FuzzAnswer(f *testing.F) {
 			f.Add([]byte(row.app[0]))
 		}
 	}
-	a := newTape(f)
-	a.hangUp = true
+	a := newTape(f, manner{hangUp: true})
 	dial, _ := newGate(f, router.Config{FirstByte: time.Second, Idle: time.Second, Probe: time.Millisecond}, a, nil)
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		a.say(string(answer))

@@ -34,7 +34,7 @@ func TestSlowloris(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newTape(t)
+			a := newTape(t, manner{})
 			dial, shut := newGate(t, router.Config{Header: 200 * time.Millisecond, KeepAlive: 200 * time.Millisecond}, a, nil)
 			var clients sync.WaitGroup
 			for range 20 {
@@ -76,7 +76,7 @@ func dripUntilClosed(t *testing.T, conn halfCloser, start, more string) {
 
 // TestSlowBody sends a small body byte by byte: it holds no container until it is whole.
 func TestSlowBody(t *testing.T) {
-	a := newTape(t)
+	a := newTape(t, manner{})
 	dial, _ := newGate(t, router.Config{}, a, nil)
 	conn := dial()
 	defer conn.Close()
@@ -119,7 +119,7 @@ func TestIdleConnections(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < idlers+500 {
 		t.Skipf("%d connections are not possible on this machine: a process may open %d files", idlers, files.Cur)
 	}
-	a := newTape(t)
+	a := newTape(t, manner{})
 	dial, _ := newGate(t, router.Config{}, a, nil)
 	first := dial()
 	defer first.Close()
@@ -261,7 +261,7 @@ func TestBombs(t *testing.T) {
 			if !tls {
 				secured = nil
 			}
-			a := newTape(t, succeed(append(fields, "Content-Type: text/html")...)+bomb.String())
+			a := newTape(t, manner{answers: []string{succeed(append(fields, "Content-Type: text/html")...) + bomb.String()}})
 			dial, _ := newGate(t, router.Config{}, a, secured)
 			conn := dial()
 			defer conn.Close()

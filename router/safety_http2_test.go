@@ -71,7 +71,7 @@ func TestSafetyHTTP2(t *testing.T) {
 	for _, row := range streams {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			a := newTape(t)
+			a := newTape(t, manner{})
 			log := &journal{}
 			dial, shut := newGate(t, router.Config{Log: log.logger()}, a, secured)
 			plain, err := net.Dial("tcp", dial().RemoteAddr().String())

@@ -32,7 +32,7 @@ func TestProxyHeaders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newTape(t)
+			a := newTape(t, manner{})
 			dial, shut := newGate(t, router.Config{ProxyProtocol: true}, a, nil)
 			conn := dial()
 			defer conn.Close()

@@ -102,8 +102,7 @@ func TestSafety(t *testing.T) {
 
 // run sends in pieces, over TLS if secured is not nil.
 func (o ordeal) run(t *testing.T, secured *tls.Config, piece int) {
-	a := newTape(t, o.app...)
-	a.hangUp, a.hasty = o.hangUp, o.hasty
+	a := newTape(t, manner{o.app, o.hangUp, o.hasty})
 	log := &journal{}
 	dial, shut := newGate(t, router.Config{Log: log.logger()}, a, secured, o.rules)
 	got := o.talk(t, dial(), piece)

@@ -18,28 +18,36 @@ import (
 // ok is what a tape answers if it is not told otherwise.
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
+// manner is how an app answers.
+type manner struct {
+	answers []string // in turn, one a request, the last again and again; ok if there are none
+	hangUp  bool     // close the connection after an answer
+	hasty   bool     // answer at the end of a head, and never read the body as one
+}
+
 // tape is an app on raw connections that notes every byte it gets as part of one well-formed request, or as a fault.
 type tape struct {
+	manner
 	listener net.Listener
-	answers  []string // in turn, one a request, the last again and again
-	hangUp   bool     // close the connection after an answer
-	hasty    bool     // answer at the end of a head, and never read the body as one
 	conns    sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards what follows, and answers
 	open     map[net.Conn]bool
 	requests []message
 	faults   []string // what is not one well-formed request, or what net/http reads otherwise
 	cut      int      // requests that broke off
 }
 
-func newTape(t testing.TB, answers ...string) *tape {
+func newTape(t testing.TB, m manner) *tape {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &tape{listener: listener, answers: append(answers, ok)[:max(1, len(answers))], open: map[net.Conn]bool{}}
+	if m.answers == nil {
+		m.answers = []string{ok}
+	}
+	a := &tape{manner: m, listener: listener, open: map[net.Conn]bool{}}
 	a.conns.Go(a.accept)
 	t.Cleanup(a.stop)
 	return a
