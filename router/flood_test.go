@@ -117,7 +117,7 @@ const (
 func TestIdleConnections(t *testing.T) {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur < idlers+500 {
-		t.Skipf("%d connections are not possible on this machine: a process may open %d files", idlers, files.Cur)
+		t.Skipf("a process may open %d files here, too few for %d connections", files.Cur, idlers)
 	}
 	a := newTape(t, manner{})
 	dial, _ := newGate(t, router.Config{}, a, nil)

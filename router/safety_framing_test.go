@@ -61,12 +61,14 @@ var framings = []ordeal{
 	{name: "coding behind a bare LF", client: post("X-A: b\nTransfer-Encoding: chunked", "Content-Length: 48") + "0\r\n\r\n" + smuggled, result: refused(400)},
 	{name: "coding in HTTP/1.0", client: head("POST / HTTP/1.0", "Host: shop.test", "Transfer-Encoding: chunked") + "0\r\n\r\n" + smuggled, result: refused(400)},
 	{name: "length named in Connection", client: post("Connection: Content-Length", "Content-Length: 43") + smuggled, result: refused(400)},
-	{name: "coding named in Connection", client: post("Connection: Transfer-Encoding", "Transfer-Encoding: chunked") + "5\r\nhello\r\n0\r\n\r\n", result: refused(400)},
+	{name: "coding named in Connection", client: post("Connection: Transfer-Encoding", "Transfer-Encoding: chunked") + "5\r\nhello\r\n0\r\n\r\n",
+		result: refused(400)},
 }
 
 // chunkings are chunked bodies (RFC 9112, 7.1).
 var chunkings = []ordeal{
-	{name: "several", client: inChunks("5\r\nhello\r\n", "A\r\n, big wide\r\n", "06\r\n world\r\n", "0\r\n\r\n"), result: passed(`POST / shop.test "hello, big wide world"`)},
+	{name: "several", client: inChunks("5\r\nhello\r\n", "A\r\n, big wide\r\n", "06\r\n world\r\n", "0\r\n\r\n"),
+		result: passed(`POST / shop.test "hello, big wide world"`)},
 	{name: "then the next request", client: inChunks("5\r\nhello\r\n", "0\r\n\r\n") + smuggled, result: passed(`POST / shop.test "hello"`, "GET /smuggled shop.test")},
 	{name: "several zeros", client: inChunks("5\r\nhello\r\n", "000\r\n\r\n"), result: passed(`POST / shop.test "hello"`)},
 	{name: "an extension", client: inChunks("5;a=b\r\nhello\r\n", "0\r\n\r\n"), result: passed(`POST / shop.test "hello"`)},

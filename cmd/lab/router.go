@@ -19,9 +19,19 @@ const (
 	routerMemory = 64.0 // MB with 1,000 connections
 )
 
-// roles are what the lab runs in processes of their own, by the first argument of `lab router`.
-var roles = map[string]func(ctx context.Context, args []string, out io.Writer) (map[string]any, error){
-	"app": serveApp, "proxy": serveProxy, "load": runLoad, "hold": runHold,
+// role is what the lab runs in a process of its own, by the first argument of `lab router`; nil if that is no role.
+func role(name string) func(ctx context.Context, args []string, out io.Writer) (map[string]any, error) {
+	switch name {
+	case "app":
+		return serveApp
+	case "proxy":
+		return serveProxy
+	case "load":
+		return runLoad
+	case "hold":
+		return runHold
+	}
+	return nil
 }
 
 // routerCase is a kind of request.
@@ -52,9 +62,11 @@ type routerRun struct {
 
 // runRouter sends the same requests through boathook's router and through others, each in a process of its own, in turn.
 func runRouter(ctx context.Context, args []string, out io.Writer) (figures map[string]any, broken []string, err error) {
-	if len(args) > 0 && roles[args[0]] != nil {
-		figures, err := roles[args[0]](ctx, args[1:], out)
-		return figures, nil, err
+	if len(args) > 0 {
+		if play := role(args[0]); play != nil {
+			figures, err = play(ctx, args[1:], out)
+			return figures, nil, err
+		}
 	}
 	var names []string
 	for _, c := range routerCases {
@@ -107,7 +119,8 @@ func (f *field) measure(ctx context.Context, run routerRun) (map[string]any, []s
 	if err != nil {
 		return nil, nil, err
 	}
-	if figures["memory_mb"] = memory; memory["boathook"] > routerMemory {
+	figures["memory_mb"] = memory
+	if memory["boathook"] > routerMemory {
 		broken = append(broken, fmt.Sprintf("%.1f MB with 1,000 connections, promised %.0f", memory["boathook"], routerMemory))
 	}
 	return figures, broken, nil

@@ -30,8 +30,8 @@ const (
 	doors
 )
 
-// rivalNames are those that a run can have: boathook's router, the programs of others, one like kamal-proxy, and what
-// the standard library gives.
+// rivalNames are those that a run can have: boathook's router, the programs of others, a ReverseProxy tuned as kamal-proxy does it, and one as the
+// standard library gives it.
 var rivalNames = []string{"boathook", "nginx", "haproxy", "tuned ReverseProxy", "ReverseProxy"}
 
 // rival is a proxy in a process of its own, in front of the field's app.
