@@ -15,7 +15,7 @@ import (
 // has moved for too long it cuts the connection off.
 type conn struct {
 	net.Conn
-	*reader
+	*socket
 	server    *Server
 	plain     net.Conn // what carries TLS, else Conn itself
 	secure    bool
@@ -150,7 +150,7 @@ func newConn(s *Server, c, plain net.Conn) *conn {
 	if !secure {
 		c = plain
 	}
-	cc := &conn{Conn: c, reader: newReader(c), server: s, plain: plain, secure: secure, newcomer: true}
+	cc := &conn{Conn: c, socket: newSocket(c), server: s, plain: plain, secure: secure, newcomer: true}
 	cc.remote = remoteIP(remote.String())
 	cc.port = portOf(local)
 	from := cc.source()

@@ -260,7 +260,7 @@ func (in *incoming) take(b *buffer) (data []byte, err error) {
 }
 
 // more waits for more of the body.
-func (in *incoming) more(from *reader, b *buffer) error {
+func (in *incoming) more(from *socket, b *buffer) error {
 	b.tidy()
 	err := from.fill(b)
 	if errors.Is(err, io.EOF) && !in.coded && in.left < 0 {
@@ -285,7 +285,7 @@ func (p *passage) passStream() error {
 		if body.ended {
 			break
 		}
-		if err := body.more(p.up.reader, &p.back); err != nil {
+		if err := body.more(p.up.socket, &p.back); err != nil {
 			return err
 		}
 	}

@@ -379,9 +379,3 @@ func (p *passage) appendConnection(out []byte) []byte {
 	}
 	return out
 }
-
-// write sends to the client.
-func (p *passage) write(b []byte) error {
-	_, err := p.Write(b)
-	return err
-}

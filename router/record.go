@@ -18,12 +18,18 @@ type entry struct {
 	refused                        *refusal
 }
 
+// log writes the line. It asks the handler itself, since a Logger would look up the calling function each time.
 func (e *entry) log(to *slog.Logger) {
-	attrs := []slog.Attr{
+	ctx, handler := context.Background(), to.Handler()
+	if !handler.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	now := time.Now()
+	line := slog.NewRecord(now, slog.LevelInfo, "request", 0)
+	attrs := append(make([]slog.Attr, 0, 12),
 		slog.String("remote", e.remote), slog.String("host", e.host),
 		slog.String("method", e.method), slog.String("path", e.path), slog.Int("status", e.status),
-		slog.Int64("bytes", e.bytes), slog.Duration("duration", time.Since(e.start)), slog.String("request", e.id),
-	}
+		slog.Int64("bytes", e.bytes), slog.Duration("duration", now.Sub(e.start)), slog.String("request", e.id))
 	if live := e.lease.live; live != nil {
 		attrs = append(attrs, slog.String("app", live.route.App), slog.String("release", live.route.Release))
 	}
@@ -33,7 +39,8 @@ func (e *entry) log(to *slog.Logger) {
 	if e.refused != nil {
 		attrs = append(attrs, slog.String("err", e.refused.reason))
 	}
-	to.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
+	line.AddAttrs(attrs...)
+	_ = handler.Handle(ctx, line) // a request does not fail for want of a log
 }
 
 func (x *exchange) record() {
@@ -59,8 +66,9 @@ func (p *passage) record() {
 // path is the target without the query, in plain letters.
 func (q *request) path() string {
 	target, _, _ := bytes.Cut(q.target, []byte("?"))
-	if plain, err := url.PathUnescape(string(target)); err == nil {
-		return plain
+	plain, err := url.PathUnescape(string(target))
+	if err != nil {
+		return string(target)
 	}
-	return string(target)
+	return plain
 }

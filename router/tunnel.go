@@ -22,10 +22,10 @@ func (p *passage) passUpgrade() {
 	go func() {
 		defer close(done)
 		if _, err := up.Write(early); err == nil {
-			convey(up.Conn, p.reader, new(buffer), moved)
+			convey(up.Conn, p.socket, new(buffer), moved)
 		}
 	}()
-	convey(p.conn.Conn, up.reader, &p.back, moved)
+	convey(p.conn.Conn, up.socket, &p.back, moved)
 	<-done
 	p.refused = p.verdict()
 }
@@ -40,7 +40,7 @@ func (p *passage) lighten() {
 
 // convey sends what is in b and whatever from brings, and tells of each movement. At from's end it passes on that no more will come; on an
 // error it ends both connections.
-func convey(to net.Conn, from *reader, b *buffer, moved func()) {
+func convey(to net.Conn, from *socket, b *buffer, moved func()) {
 	for {
 		if b.len() > 0 {
 			if _, err := to.Write(b.bytes()); err != nil {

@@ -10,7 +10,7 @@ import (
 // upstream is a connection of the fast path to a container.
 type upstream struct {
 	net.Conn
-	*reader
+	*socket
 	pool   *pool
 	used   bool // it has carried a request before
 	client *conn
@@ -55,7 +55,7 @@ func (p *pool) open(client *conn, dial func() (net.Conn, error)) (*upstream, err
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{Conn: c, reader: newReader(c), pool: p, client: client}
+	u := &upstream{Conn: c, socket: newSocket(c), pool: p, client: client}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.broken {

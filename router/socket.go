@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// reader receives from a connection into a buffer. While it waits, an empty buffer stays without memory: that is what makes an idle
-// connection cheap.
-type reader struct {
+// socket receives from a connection into a buffer, and sends. While it waits for something to receive, an empty buffer stays without memory:
+// that is what makes an idle connection cheap.
+type socket struct {
 	conn net.Conn
 	raw  syscall.RawConn // of a TCP connection, else nil
 
@@ -19,24 +19,27 @@ type reader struct {
 	err  error
 	out  []byte // what ask has to send; nil once it is sent
 
-	receive, speak func(fd uintptr) bool // tryReceive and trySpeak, bound once
+	receive, speak, say func(fd uintptr) bool // tryReceive, trySpeak and trySay, bound once
+
+	rest   []byte // what write has still to send
+	failed error  // of write
 }
 
 // errStale tells that an idle connection has ended, or that bytes have come on it that nobody asked for. Nothing was sent.
 var errStale = errors.New("the connection was not idle any more")
 
-func newReader(conn net.Conn) *reader {
-	r := &reader{conn: conn}
+func newSocket(conn net.Conn) *socket {
+	r := &socket{conn: conn}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
-			r.raw, r.receive, r.speak = raw, r.tryReceive, r.trySpeak
+			r.raw, r.receive, r.speak, r.say = raw, r.tryReceive, r.trySpeak, r.trySay
 		}
 	}
 	return r
 }
 
 // fill waits for bytes and adds them to b, which has room. The error is io.EOF at the end.
-func (r *reader) fill(b *buffer) error {
+func (r *socket) fill(b *buffer) error {
 	if r.raw == nil {
 		return r.fillPlain(b)
 	}
@@ -51,30 +54,31 @@ func (r *reader) fill(b *buffer) error {
 }
 
 // tryReceive reads if there is something to read.
-func (r *reader) tryReceive(fd uintptr) bool {
+func (r *socket) tryReceive(fd uintptr) bool {
 	empty := r.into.mem == nil
-	for {
-		r.n, r.err = syscall.Read(int(fd), r.into.free())
-		if r.err != syscall.EINTR {
-			break
-		}
+	n, err := receive(fd, r.into.free())
+	for err == syscall.EINTR {
+		n, err = receive(fd, r.into.free())
 	}
-	if r.err == nil && r.n > 0 {
-		r.into.w += r.n
+	r.n, r.err = n, nil
+	if err == 0 && n > 0 {
+		r.into.w += n
 		return true
 	}
-	r.n = 0
 	if empty {
 		r.into.drop()
 	}
-	return r.err != syscall.EAGAIN
+	if r.n = 0; err != 0 {
+		r.err = err
+	}
+	return err != syscall.EAGAIN
 }
 
 // ask sends out, and fills b with the beginning of what comes back. Sent is how much went out.
 //
 // The look whether the connection is still alive and idle costs nothing: it is the read that would be tried after the request was sent, tried before.
 // Whatever comes after that read wakes the wait.
-func (r *reader) ask(out []byte, b *buffer) (sent int, err error) {
+func (r *socket) ask(out []byte, b *buffer) (sent int, err error) {
 	if r.raw == nil {
 		if sent, err = r.conn.Write(out); err == nil {
 			err = r.fill(b)
@@ -102,20 +106,22 @@ func (r *reader) ask(out []byte, b *buffer) (sent int, err error) {
 }
 
 // trySpeak is called first to send, and then, once there is something to read, to read it.
-func (r *reader) trySpeak(fd uintptr) bool {
+func (r *socket) trySpeak(fd uintptr) bool {
 	if r.out == nil {
 		return r.tryReceive(fd)
 	}
 	var stray [1]byte
-	if _, err := syscall.Read(int(fd), stray[:]); err != syscall.EAGAIN {
+	if _, err := receive(fd, stray[:]); err != syscall.EAGAIN {
 		r.err = errStale
 		return true
 	}
-	n, err := syscall.Write(int(fd), r.out)
-	if err == syscall.EAGAIN || err == syscall.EINTR {
-		n, err = 0, nil
-	}
-	if r.err = err; err != nil {
+	r.err = nil
+	n, err := send(fd, r.out)
+	switch {
+	case err == syscall.EAGAIN || err == syscall.EINTR:
+		n = 0
+	case err != 0:
+		r.err = err
 		return true
 	}
 	if r.out = r.out[n:]; len(r.out) > 0 {
@@ -125,8 +131,39 @@ func (r *reader) trySpeak(fd uintptr) bool {
 	return false
 }
 
+// write sends all of out. It may run beside fill and ask.
+func (r *socket) write(out []byte) error {
+	if r.raw == nil {
+		_, err := r.conn.Write(out)
+		return err
+	}
+	r.rest, r.failed = out, nil
+	if err := r.raw.Write(r.say); err != nil {
+		return err
+	}
+	return r.failed
+}
+
+// trySay sends as much as the kernel takes.
+func (r *socket) trySay(fd uintptr) bool {
+	for len(r.rest) > 0 {
+		n, err := send(fd, r.rest)
+		switch {
+		case err == syscall.EAGAIN:
+			return false
+		case err == syscall.EINTR:
+		case err != 0:
+			r.failed = err
+			return true
+		default:
+			r.rest = r.rest[n:]
+		}
+	}
+	return true
+}
+
 // fillPlain is for connections that are not TCP, TLS above all. The first byte is awaited with no memory but its own.
-func (r *reader) fillPlain(b *buffer) error {
+func (r *socket) fillPlain(b *buffer) error {
 	if b.mem != nil {
 		n, err := r.conn.Read(b.free())
 		b.w += n
