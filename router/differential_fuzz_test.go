@@ -18,7 +18,8 @@ import (
 const parting = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
 
 // FuzzForward sends arbitrary bytes. What of them reaches the app are requests that the strict reader and net/http read alike, byte for byte
-// (see tape), and that net/http reads in the client's own bytes too, in that order; what comes back are well-formed answers.
+// (see tape), and that net/http reads in the client's own bytes too, in that order; what comes back are well-formed answers, and the app is to
+// blame for nothing.
 func FuzzForward(f *testing.F) {
 	for _, table := range [][]ordeal{framings, chunkings, requestLines, targets, hosts, fieldLines, hops, pipelines, ends} {
 		for _, row := range table {
@@ -26,7 +27,8 @@ func FuzzForward(f *testing.F) {
 		}
 	}
 	a := newTape(f, manner{answers: []string{parting}, hangUp: true})
-	dial, _ := newGate(f, router.Config{MaxBody: 64 << 10, FirstByte: time.Second, Idle: time.Second}, a, nil)
+	log := &journal{}
+	dial, _ := newGate(f, router.Config{Log: log.logger(), MaxBody: 64 << 10, FirstByte: time.Second, Idle: time.Second}, a, nil)
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		conn := dial()
 		defer conn.Close()
@@ -37,6 +39,9 @@ func FuzzForward(f *testing.F) {
 		requests, faults := a.rewind()
 		for _, fault := range faults {
 			t.Errorf("the app got %s", fault)
+		}
+		if lines := log.blame(); lines != nil {
+			t.Errorf("the app was blamed: %q", lines)
 		}
 		meant := readAll(sent)
 		for _, m := range requests {
