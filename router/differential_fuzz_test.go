@@ -26,33 +26,64 @@ func FuzzForward(f *testing.F) {
 			f.Add([]byte(row.client))
 		}
 	}
-	a := newTape(f, manner{answers: []string{parting}, hangUp: true})
-	log := &journal{}
-	dial, _ := newGate(f, router.Config{Log: log.logger(), MaxBody: 64 << 10, FirstByte: time.Second, Idle: time.Second}, a, nil)
-	f.Fuzz(func(t *testing.T, sent []byte) {
-		conn := dial()
-		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(patience))
-		go func() { _ = dribble(conn, string(sent), max(1, len(sent)), true) }()
-		checkReplies(t, bufio.NewReader(conn), sent)
-		a.await(t)
-		requests, faults := a.rewind()
-		for _, fault := range faults {
-			t.Errorf("the app got %s", fault)
+	comparison := newComparison(f)
+	f.Fuzz(comparison.check)
+}
+
+// FuzzTokens is FuzzForward with requests made of the words that matter: a byte stands for each.
+func FuzzTokens(f *testing.F) {
+	words := []string{"GET / HTTP/1.1\r\nHost: shop.test\r\n", "POST / HTTP/1.1\r\nHost: shop.test\r\n", "HEAD", "CONNECT", "OPTIONS", " ", "/", "*",
+		"http://shop.test/", "?", "#", "%41", "HTTP/1.0", "HTTP/1.1", "\r\n", "\r\n\r\n", "\r", "\n", "\t", "\x00", "\v", ":", ": ", ";", ",", "\"", "\xff",
+		"Host: shop.test\r\n", "Content-Length: ", "Content-Length: 5\r\n", "Transfer-Encoding: ", "Transfer-Encoding: chunked\r\n", "chunked", "identity", "gzip",
+		"Connection: ", "close", "keep-alive", "Upgrade", "Upgrade: websocket\r\n", "Expect: 100-continue\r\n", "Trailer: ", "TE: trailers\r\n", "X-A: b\r\n",
+		"0", "1", "5", "a", "+", "-", "0x", "hello", "5\r\nhello\r\n", "0\r\n\r\n", "0\r\n", smuggled, get(), post("Content-Length: 5") + "hello"}
+	f.Add([]byte{0, 15, 1, 29, 15, 51, 1, 31, 15, 52, 53})
+	comparison := newComparison(f)
+	f.Fuzz(func(t *testing.T, picks []byte) {
+		var sent []byte
+		for _, pick := range picks[:min(len(picks), 64)] {
+			sent = append(sent, words[int(pick)%len(words)]...)
 		}
-		if lines := log.blame(); lines != nil {
-			t.Errorf("the app was blamed: %q", lines)
-		}
-		meant := readAll(sent)
-		for _, m := range requests {
-			got := identity(m.start, values(m.fields, "Host")[0], m.body)
-			at := slices.Index(meant, got)
-			if at < 0 {
-				t.Fatalf("the app got %q, net/http reads %q", got, meant)
-			}
-			meant = meant[at+1:]
-		}
+		comparison.check(t, sent)
 	})
+}
+
+// comparison is between what clients send and what the app gets.
+type comparison struct {
+	app  *tape
+	log  *journal
+	dial func() halfCloser
+}
+
+func newComparison(f *testing.F) *comparison {
+	c := &comparison{app: newTape(f, manner{answers: []string{parting}, hangUp: true}), log: &journal{}}
+	c.dial, _ = newGate(f, router.Config{Log: c.log.logger(), MaxBody: 64 << 10, FirstByte: time.Second, Idle: time.Second}, c.app, nil)
+	return c
+}
+
+func (c *comparison) check(t *testing.T, sent []byte) {
+	conn := c.dial()
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	go func() { _ = dribble(conn, string(sent), max(1, len(sent)), true) }()
+	checkReplies(t, bufio.NewReader(conn), sent)
+	c.app.await(t)
+	requests, faults := c.app.rewind()
+	for _, fault := range faults {
+		t.Errorf("the app got %s", fault)
+	}
+	if lines := c.log.blame(); lines != nil {
+		t.Errorf("the app was blamed: %q", lines)
+	}
+	meant := readAll(sent)
+	for _, m := range requests {
+		got := identity(m.start, values(m.fields, "Host")[0], m.body)
+		at := slices.Index(meant, got)
+		if at < 0 {
+			t.Fatalf("of %q the app got %q, net/http reads %q", sent, got, meant)
+		}
+		meant = meant[at+1:]
+	}
 }
 
 // rewind returns what was noted, and forgets it.
@@ -93,11 +124,11 @@ func identity(line, host, body string) string {
 	return part[0] + " " + target + " " + strings.ToLower(host) + " " + body
 }
 
-// readAll is what net/http reads, up to the first error. Like the router it ignores an empty line before a request (RFC 9112, 2.2).
+// readAll is what net/http reads, up to the first error. Like the router it ignores empty lines before a request (RFC 9112, 2.2).
 func readAll(sent []byte) (requests []string) {
 	r := bufio.NewReader(strings.NewReader(string(sent)))
 	for {
-		if start, _ := r.Peek(2); string(start) == "\r\n" {
+		for start, _ := r.Peek(2); string(start) == "\r\n"; start, _ = r.Peek(2) {
 			_, _ = r.Discard(2)
 		}
 		req, err := http.ReadRequest(r)
