@@ -59,7 +59,7 @@ func (p *passage) receiveAnswer() *refusal {
 		}
 		p.back.room()
 		if err := p.up.fill(&p.back); err != nil {
-			if why := p.blameless(); why != nil {
+			if why := p.blameless(err); why != nil {
 				return why
 			}
 			return p.nonsense(err)
@@ -93,18 +93,17 @@ func (p *passage) passInterim() *refusal {
 	return p.enter(waiting)
 }
 
-// passFinal sends the answer with its body. Where that breaks off, so does the client's connection, lest it takes a part for the whole.
+// passFinal passes the answer with its body. Where that breaks off, so does the client's connection, lest it takes a part for the whole.
 func (p *passage) passFinal() *refusal {
 	if p.upload != nil && !p.upload.received.Load() {
 		p.keep = false // the container does not want the rest of the body; it will not be read
 	}
 	p.startPacking()
 	coded := !p.res.bodiless(p.req.method) && (p.res.length < 0 || p.res.packed)
-	if coded && p.req.minor == 0 {
-		p.keep = false
-	}
+	untilClose := coded && p.req.minor == 0
+	p.keep = p.keep && !untilClose
 	p.out = p.res.compose(p.out[:0], p.router.calendar.date(p.start), p.lease.setSticky(&p.req.ask))
-	if coded && p.req.minor > 0 {
+	if coded && !untilClose {
 		p.out = append(p.out, "Transfer-Encoding: chunked\r\n"...)
 	}
 	p.out = append(p.appendConnection(p.out), "\r\n"...)
@@ -112,17 +111,10 @@ func (p *passage) passFinal() *refusal {
 	if err == nil {
 		err = p.settle()
 	}
-	if why, ok := err.(*refusal); ok && !p.begun {
-		return why
-	}
-	if err != nil && !p.begun {
-		return p.nonsense(err)
-	}
 	if err != nil {
-		p.keep = false
-		p.breakAway(err, coded && p.req.minor == 0)
+		return p.breakAway(err, untilClose)
 	}
-	p.lingers = err == nil && !p.keep && (p.in.len() > 0 || p.upload != nil)
+	p.lingers = !p.keep && (p.in.len() > 0 || p.upload != nil)
 	return nil
 }
 
@@ -147,16 +139,25 @@ func (p *passage) settle() error {
 }
 
 // breakAway ends the client's connection after a part of an answer. Where the end of the connection would be taken for that of the answer, the
-// connection is reset.
-func (p *passage) breakAway(err error, reset bool) {
-	if why := p.verdict(); why != nil {
-		p.refused = why
+// connection is reset. As long as nothing was sent there can be a refusal instead.
+func (p *passage) breakAway(err error, reset bool) *refusal {
+	why := p.verdict()
+	if refused := new(refusal); why == nil && errors.As(err, &refused) {
+		why = refused
 	}
+	if !p.begun && why == nil {
+		why = p.nonsense(err)
+	}
+	if !p.begun {
+		return why
+	}
+	p.refused, p.keep = why, false
 	p.router.cfg.Log.Debug("answer cut short", "request", string(p.req.id), "err", err)
 	if tcp, ok := p.plain.(*net.TCPConn); ok && reset {
 		_ = tcp.SetLinger(0)
 	}
 	_ = p.plain.Close()
+	return nil
 }
 
 func (p *passage) passBody() error {
@@ -231,102 +232,6 @@ func (p *passage) splice(left int64) (n int64, ok bool, err error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, true, err
-}
-
-// incoming is a body as it comes from a container.
-type incoming struct {
-	chunks chunks
-	coded  bool  // in chunks
-	left   int64 // of a body of a known length; less than 0 until the connection ends
-	ended  bool
-}
-
-// take uses up what is in b, as far as it belongs to the body.
-func (in *incoming) take(b *buffer) (data []byte, err error) {
-	if in.coded {
-		data, used, err := in.chunks.decode(b.bytes())
-		b.r += used
-		in.ended = in.chunks.done()
-		return data, err
-	}
-	data = b.bytes()
-	if in.left >= 0 {
-		data = data[:min(int64(len(data)), in.left)]
-		in.left -= int64(len(data))
-		in.ended = in.left == 0
-	}
-	b.r += len(data)
-	return data, nil
-}
-
-// more waits for more of the body.
-func (in *incoming) more(from *socket, b *buffer) error {
-	b.tidy()
-	err := from.fill(b)
-	if errors.Is(err, io.EOF) && !in.coded && in.left < 0 {
-		in.ended = true
-		return nil
-	}
-	return unexpected(err)
-}
-
-// passStream passes a body whose bytes the router has to touch: it is in chunks, or the end of the connection is its own, or it is
-// packed. The client gets chunks of the router's making, or plain bytes if it knows only HTTP/1.0.
-func (p *passage) passStream() error {
-	body := incoming{coded: p.res.chunked, left: p.res.length}
-	for {
-		data, err := body.take(&p.back)
-		if err != nil {
-			return err
-		}
-		if err := p.passData(data, body.ended); err != nil {
-			return err
-		}
-		if body.ended {
-			break
-		}
-		if err := body.more(p.up.socket, &p.back); err != nil {
-			return err
-		}
-	}
-	if p.req.minor > 0 {
-		p.out = body.chunks.appendTrailer(p.out)
-	}
-	return p.flushLast()
-}
-
-// passData sends data, with the header section if that has not been sent yet. The last of it waits in p.out for the end.
-func (p *passage) passData(data []byte, last bool) error {
-	if p.packer != nil {
-		data = p.pack(data, last)
-	}
-	if len(p.out) > 0 && len(p.out)+len(data)+chunkFraming > cap(p.out) {
-		if err := p.flush(); err != nil {
-			return err
-		}
-	}
-	if p.req.minor > 0 {
-		p.out = appendChunk(p.out, data)
-	} else {
-		p.out = append(p.out, data...)
-	}
-	p.sent += int64(len(data))
-	if last || len(p.out) == 0 {
-		return nil
-	}
-	return p.flush()
-}
-
-// pack returns what the client can unpack to data. It is valid until the next call.
-func (p *passage) pack(data []byte, last bool) []byte {
-	p.packed.Reset()
-	_, _ = p.packer.Write(data) // to memory
-	if last {
-		_ = p.packer.Close()
-	} else {
-		_ = p.packer.Flush()
-	}
-	return p.packed.Bytes()
 }
 
 // flushLast sends p.out, the end of the answer. The container's connection is free before: it need not wait for a slow client.
