@@ -35,6 +35,7 @@ func programs() []program {
 		{"faults", "a kill at every event of a deployment, and an engine that fails in every phase: points and outcomes", runFaults},
 		{"hostile", "hostile pushes: cases and outcomes", runHostile},
 		{"idle", "memory of an idle server", runIdle},
+		{"router", "CPU time, latency and memory of the router, against nginx, haproxy and Go's ReverseProxy", runRouter},
 	}
 }
 

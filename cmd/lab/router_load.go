@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// cost is what a measurement found.
+type cost struct {
+	cpu      time.Duration // of the proxy per 1,000 requests
+	p50, p99 time.Duration
+}
+
+// load sends requests through r for a while, and reads what that costs it.
+func (r *rival) load(ctx context.Context, c routerCase, connections int, duration time.Duration) (cost, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return cost{}, err
+	}
+	before, err := cpuOf(r.process.Process.Pid)
+	if err != nil {
+		return cost{}, err
+	}
+	args := append([]string{"router", "load", "-addr", r.ports[c.door], "-connections", strconv.Itoa(connections), "-duration", duration.String()}, c.load...)
+	if r.name == manyHosts.name {
+		args = append(args, "-hosts", "10000")
+	}
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Stderr = os.Stderr
+	report, err := cmd.Output()
+	if err != nil {
+		return cost{}, err
+	}
+	after, err := cpuOf(r.process.Process.Pid)
+	if err != nil {
+		return cost{}, err
+	}
+	var seen struct{ Requests, P50, P99 int64 }
+	if err := json.Unmarshal(report, &seen); err != nil || seen.Requests == 0 {
+		return cost{}, fmt.Errorf("the load reports %q: %w", report, err)
+	}
+	return cost{(after - before) * 1000 / time.Duration(seen.Requests), time.Duration(seen.P50), time.Duration(seen.P99)}, nil
+}
+
+// load is the client's side: each connection sends a request when it has the answer to the last.
+type load struct {
+	addr, path     string
+	body, hosts    int
+	closes, secure bool
+	connections    int
+	duration       time.Duration
+	requests       [][]byte // one for each host
+
+	mu        sync.Mutex // guards what follows
+	latencies []time.Duration
+	errs      []error
+}
+
+// runLoad reports the number of requests and how long they took, in nanoseconds.
+func runLoad(ctx context.Context, args []string, _ io.Writer) (map[string]any, error) {
+	l := &load{}
+	fs := flag.NewFlagSet("lab router load", flag.ContinueOnError)
+	fs.StringVar(&l.addr, "addr", "", "address of the proxy")
+	fs.StringVar(&l.path, "path", "/2", "the number of bytes to ask for")
+	fs.IntVar(&l.body, "body", 0, "bytes to send")
+	fs.IntVar(&l.hosts, "hosts", 0, "hosts to ask in turn; 0 for the one of the other cases")
+	fs.BoolVar(&l.closes, "close", false, "a connection a request")
+	fs.BoolVar(&l.secure, "tls", false, "with TLS")
+	fs.IntVar(&l.connections, "connections", 32, "how many")
+	fs.DurationVar(&l.duration, "duration", time.Second, "how long")
+	if err := fs.Parse(args); err != nil {
+		return nil, errUsage
+	}
+	if l.hosts == 0 {
+		l.requests = [][]byte{l.compose(routerHost)}
+	}
+	for n := range l.hosts {
+		l.requests = append(l.requests, l.compose(hostName(n)))
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.duration)
+	defer cancel()
+	var clients sync.WaitGroup
+	for n := range l.connections {
+		clients.Go(func() { l.client(ctx, n) })
+	}
+	clients.Wait()
+	if len(l.errs) > 0 || len(l.latencies) == 0 {
+		return nil, fmt.Errorf("%d requests, %d failures: %w", len(l.latencies), len(l.errs), errors.Join(l.errs[:min(1, len(l.errs))]...))
+	}
+	slices.Sort(l.latencies)
+	at := func(share float64) int64 { return int64(l.latencies[int(share*float64(len(l.latencies)-1))]) }
+	return map[string]any{"Requests": len(l.latencies), "P50": at(0.5), "P99": at(0.99)}, nil
+}
+
+// client sends one request after the other until ctx ends.
+func (l *load) client(ctx context.Context, n int) {
+	var took []time.Duration
+	var err error
+	var c *line
+	for i := n; ctx.Err() == nil && err == nil; i += l.connections {
+		begin := time.Now()
+		if c == nil {
+			if c, err = dialLine(l.addr, l.secure); err != nil {
+				break
+			}
+		}
+		if err = c.exchange(l.requests[i%len(l.requests)]); err == nil {
+			took = append(took, time.Since(begin))
+		}
+		if l.closes {
+			_ = c.Close()
+			c = nil
+		}
+	}
+	if c != nil {
+		_ = c.Close()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.latencies = append(l.latencies, took...)
+	if err != nil {
+		l.errs = append(l.errs, err)
+	}
+}
+
+// compose is a request of about the size that browsers send.
+func (l *load) compose(host string) []byte {
+	method, framing := "GET", ""
+	if l.body > 0 {
+		method, framing = "POST", fmt.Sprintf("Content-Length: %d\r\n", l.body)
+	}
+	if l.closes {
+		framing += "Connection: close\r\n"
+	}
+	head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: %s\r\n"+
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\nAccept: text/html,application/xhtml+xml,*/*;q=0.8\r\n"+
+		"Accept-Language: en-US,en;q=0.5\r\nCookie: session=0123456789abcdef0123456789abcdef\r\n%s\r\n", method, l.path, host, framing)
+	return append([]byte(head), strings.Repeat("x", l.body)...)
+}
+
+// line is a client's connection.
+type line struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func dialLine(addr string, secure bool) (*line, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if secure { // the certificate is one that the lab has made
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+	}
+	return &line{conn, bufio.NewReaderSize(conn, 64<<10)}, nil
+}
+
+// exchange sends a request and reads the answer, which has to be 200 with a length.
+func (c *line) exchange(request []byte) error {
+	if _, err := c.Write(request); err != nil {
+		return err
+	}
+	status, err := c.r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
+		return fmt.Errorf("the answer was %q", status)
+	}
+	length := -1
+	for {
+		field, err := c.r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(field) <= 2 {
+			break
+		}
+		if name, value, _ := bytes.Cut(field, []byte(":")); bytes.EqualFold(name, []byte("Content-Length")) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return err
+			}
+		}
+	}
+	if length < 0 {
+		return errors.New("the answer has no length")
+	}
+	_, err = c.r.Discard(length)
+	return err
+}
