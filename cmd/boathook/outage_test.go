@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -128,7 +129,9 @@ func (l *lame) strike(kind string, w http.ResponseWriter, r *http.Request) {
 		l.cut(true)
 		time.AfterFunc(outage, func() { l.cut(false) })
 	case "goes away after the deed": // the answer is lost
-		l.engine.ServeHTTP(nowhere{http.Header{}}, r)
+		ctx, cancel := context.WithTimeout(r.Context(), outage) // some answers last as long as a container
+		l.engine.ServeHTTP(nowhere{http.Header{}}, r.WithContext(ctx))
+		cancel()
 		l.cut(true)
 		time.AfterFunc(outage, func() { l.cut(false) })
 	case "hangs":

@@ -134,7 +134,8 @@ func (s *soak) deployAll(ctx context.Context, out io.Writer) error {
 	defer cancel(nil)
 	var crowd, pushers sync.WaitGroup
 	around, leave := context.WithCancel(ctx)
-	crowd.Go(func() { s.health.watch(around, s) })
+	s.health.restart(s.server.Process.Pid)
+	crowd.Go(func() { s.health.watch(around) })
 	for _, a := range s.apps {
 		for range s.clients {
 			crowd.Go(func() { a.client(around) })

@@ -82,10 +82,9 @@ func (h *health) restart(pid int) {
 }
 
 // watch takes a sample every quarter of a second until ctx ends.
-func (h *health) watch(ctx context.Context, s *soak) {
+func (h *health) watch(ctx context.Context) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
-	h.restart(s.server.Process.Pid)
 	for {
 		select {
 		case <-ctx.Done():
