@@ -42,6 +42,7 @@ type config struct {
 	deploy         deploy.Limits
 	packSize       size
 	repositorySize size
+	logSize        size
 
 	sshConnections int
 	sshPerIP       int
@@ -81,6 +82,7 @@ func (c *config) flags() *flag.FlagSet {
 	bytesVar(fs, &c.build.Memory, "build-memory", "2GiB", "memory of a build")
 	bytesVar(fs, (*int64)(&c.packSize), "pack-size", "1GiB", "largest pack of a push")
 	bytesVar(fs, (*int64)(&c.repositorySize), "repository-size", "4GiB", "largest repository of an app")
+	bytesVar(fs, (*int64)(&c.logSize), "log-size", "10MB", "what is kept of the output of an app, its hooks and the router")
 
 	countVar(fs, &c.deploy.Concurrent, "deployments", 10, "deployments at once per owner")
 	durationVar(fs, &c.deploy.Boot, "boot-time", 60*time.Second, "until every web container must accept TCP")

@@ -27,6 +27,7 @@ const usage = `boathook: git push scalingo master, on your own machine
   boathook restore  make a data directory of such an archive (boathook restore -h)
   boathook systemd-unit   print unit files that serve with the settings given, e.g. -data DIR
   boathook version
+  boathook completion bash|zsh|fish   print a script that completes the commands in a shell
 
 Everything else is a management command, answered by the running server; the same words
 work as ssh -p 2222 git@HOST COMMAND:
@@ -53,6 +54,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return restore(ctx, rest, stdin, stdout, stderr)
 	case "systemd-unit":
 		return systemdUnit(rest, stdout, stderr)
+	case "completion":
+		return completion(rest, stdout, stderr)
 	case "version", "--version":
 		fmt.Fprintln(stdout, "boathook", version())
 		return 0

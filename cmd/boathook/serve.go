@@ -17,6 +17,7 @@ import (
 
 	"boathook/builder"
 	"boathook/receive"
+	"boathook/receive/applog"
 	"boathook/receive/apps"
 	"boathook/receive/command"
 	"boathook/receive/deploy"
@@ -64,15 +65,17 @@ type server struct {
 	log     *slog.Logger
 	appsURL *url.URL
 
-	store    *state.Store
-	repos    *gitpack.Repos
-	engine   runner.Engine
-	builder  builder.Builder
-	router   *router.Router
-	disks    []string // directories of the engine that deployments fill
-	deployer *deploy.Deployer
-	apps     *apps.Service
-	ssh      *receive.Server
+	store     *state.Store
+	logbook   *applog.Store
+	repos     *gitpack.Repos
+	engine    runner.Engine
+	builder   builder.Builder
+	router    *router.Router
+	disks     []string // directories of the engine that deployments fill
+	deployer  *deploy.Deployer
+	routerLog *deploy.RouterLog
+	apps      *apps.Service
+	ssh       *receive.Server
 
 	sshListener, httpListener, adminListener net.Listener
 
@@ -137,6 +140,11 @@ func (s *server) openData(ctx context.Context) error {
 		s.log.Info("the database was brought up to date: remove the copy of it as it was when this boathook has proved itself", "copy", kept)
 	}
 
+	if s.logbook, err = applog.Open(filepath.Join(s.cfg.data, "logs"), int64(s.cfg.logSize)); err != nil {
+		return err
+	}
+	s.onClose(s.logbook.Close)
+
 	s.repos, err = gitpack.Open(gitpack.Config{
 		Dir: filepath.Join(s.cfg.data, "repositories"), Log: s.log, Version: version(),
 		Limits: gitpack.Limits{InputSize: int64(s.cfg.packSize), RepositorySize: int64(s.cfg.repositorySize)},
@@ -171,10 +179,12 @@ func (s *server) listen(context.Context) (err error) {
 
 // openDeployer makes the deployer and lets it recover what an earlier boathook left.
 func (s *server) openDeployer(ctx context.Context) error {
-	s.router = router.New(router.Config{Log: s.log})
+	s.routerLog = &deploy.RouterLog{}
+	s.router = router.New(router.Config{Log: s.log, AccessLog: slog.New(s.routerLog)})
 	s.onClose(s.router.Close)
 	parts := deploy.Config{
 		Store: s.store, Builder: s.builder, Engine: s.engine, Router: s.router, Refs: s.repos,
+		Logbook: s.logbook, RouterLog: s.routerLog,
 		AppsURL: s.appsURL, Region: s.cfg.region, Disks: append([]string{s.cfg.data}, s.disks...), Limits: s.cfg.deploy, Log: s.log,
 	}
 	if s.parts != nil {

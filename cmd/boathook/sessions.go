@@ -130,6 +130,6 @@ func (d *sessions) Command(ctx context.Context, who receive.Identity, line strin
 	}
 	return d.commands.Run(ctx, &command.Call{
 		Args: args, Caller: d.caller(ctx, who, s), Service: d.apps, Remote: d.remote,
-		Stdin: s.Stdin(), Stdout: s.Stdout(), Stderr: s.Stderr(),
+		Stdin: s.Stdin(), Stdout: s.Stdout(), Stderr: s.Stderr(), Width: s.Width(),
 	})
 }

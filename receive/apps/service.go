@@ -29,9 +29,9 @@ type Container struct {
 
 // LogOptions chooses from an app's output.
 type LogOptions struct {
-	Lines  int    // the last so many of each container, 0 all
+	Lines  int    // the last so many, 0 all that is kept
 	Follow bool   // until ctx ends
-	Filter string // container or process type, "" all
+	Filter string // container or process type, or "router"; "" all
 }
 
 // Runtime is what apps runs on.
@@ -43,6 +43,12 @@ type Runtime interface {
 	Redeploy(ctx context.Context, r Redeployment) error
 	Destroy(ctx context.Context, app string) error
 	Logs(ctx context.Context, app string, opt LogOptions, w io.Writer) error
+	SetRouterLogs(ctx context.Context, app string, on bool) error
+	// Follow writes the transcript of the deployment under way, from its beginning to its end; an error if it fails or there is none.
+	Follow(ctx context.Context, app string, w io.Writer) error
+	// Cancel aborts a deployment (0: the one under way), and returns its number when it has ended; an error once its switch has begun.
+	Cancel(ctx context.Context, app string, id int64, by string) (int64, error)
+	DeleteCache(ctx context.Context, app string) error // an error while a deployment is under way
 }
 
 // Repositories holds the apps' git repositories.

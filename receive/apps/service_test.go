@@ -42,6 +42,14 @@ func (r *fakeRuntime) Destroy(_ context.Context, app string) error {
 	return r.fail
 }
 
+func (r *fakeRuntime) SetRouterLogs(context.Context, string, bool) error { return r.fail }
+
+func (r *fakeRuntime) Follow(context.Context, string, io.Writer) error { return r.fail }
+
+func (r *fakeRuntime) Cancel(context.Context, string, int64, string) (int64, error) { return 7, r.fail }
+
+func (r *fakeRuntime) DeleteCache(context.Context, string) error { return r.fail }
+
 func (r *fakeRuntime) Logs(_ context.Context, app string, opt LogOptions, w io.Writer) error {
 	_, err := fmt.Fprintln(w, "[web-1] of", app)
 	return errors.Join(r.fail, err)

@@ -8,7 +8,8 @@ func Commands() Table {
 		listUsers(), addUser(), removeUser(),
 		listVariables(), getVariable(), setVariables(), unsetVariables(),
 		listContainers(), scale(), restart(),
-		listDeployments(), showDeployment(), deploymentLog(), redeploy(), rollback(), appLogs(),
+		listDeployments(), showDeployment(), deploymentLog(), redeploy(), rollback(),
+		followDeployment(), cancelDeployment(), deleteCache(), appLogs(), routerLogs(),
 		listCollaborators(), addCollaborator(), removeCollaborator(),
 		appTimeline(), showAudit(),
 	}

@@ -58,6 +58,24 @@ func (r *fakeRuntime) Logs(_ context.Context, _ string, opt apps.LogOptions, w i
 	return err
 }
 
+func (r *fakeRuntime) SetRouterLogs(ctx context.Context, app string, on bool) error {
+	return r.store.SetRouterLogs(ctx, app, on)
+}
+
+func (r *fakeRuntime) Follow(_ context.Context, app string, w io.Writer) error {
+	_, err := fmt.Fprintln(w, "following", app)
+	return err
+}
+
+func (r *fakeRuntime) Cancel(_ context.Context, app string, id int64, by string) (int64, error) {
+	if id != 0 && id != 7 {
+		return 0, fmt.Errorf("deployment %d of %s is not under way", id, app)
+	}
+	return 7, nil
+}
+
+func (r *fakeRuntime) DeleteCache(context.Context, string) error { return nil }
+
 type fakeRepositories struct{}
 
 func (fakeRepositories) Create(context.Context, string) error { return nil }

@@ -22,6 +22,7 @@ import (
 	"github.com/docker/go-units"
 
 	"boathook/builder"
+	"boathook/receive/applog"
 	"boathook/receive/state"
 	"boathook/router"
 	"boathook/runner"
@@ -65,18 +66,21 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Config is what a Deployer works with. All of it but Limits is required.
+// Config is what a Deployer works with. All of it but RouterLog and Limits is required.
 type Config struct {
 	Store   *state.Store
 	Builder builder.Builder
 	Engine  runner.Engine
 	Router  Router
 	Refs    Refs
-	AppsURL *url.URL // "http://example.com:8080": app my-app is at http://my-app.example.com:8080
-	Region  string   // value of REGION_NAME
-	Disks   []string // directories on whose file systems Limits.DiskFree must be free; may be empty
-	Limits  Limits
-	Log     *slog.Logger
+	Logbook *applog.Store
+	// RouterLog is what the router logs requests to; nil if it does not.
+	RouterLog *RouterLog
+	AppsURL   *url.URL // "http://example.com:8080": app my-app is at http://my-app.example.com:8080
+	Region    string   // value of REGION_NAME
+	Disks     []string // directories on whose file systems Limits.DiskFree must be free; may be empty
+	Limits    Limits
+	Log       *slog.Logger
 }
 
 // Deployer deploys, and answers for what is live. Close it when done.
@@ -85,6 +89,7 @@ type Deployer struct {
 	queue      *queue
 	claims     *claims
 	inHand     inHand
+	stories    stories
 	routes     *routes
 	reconciler *reconciler
 
@@ -98,6 +103,7 @@ type Deployer struct {
 func New(cfg Config) *Deployer {
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Engine = patient{cfg.Engine}
+	cfg.RouterLog = cmp.Or(cfg.RouterLog, &RouterLog{})
 	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent), claims: newClaims()}
 	d.stop, d.cancel = context.WithCancel(context.Background())
 	d.routes = newRoutes(d)
@@ -144,6 +150,8 @@ func (d *Deployer) Deploy(ctx context.Context, req Request) error {
 	if err != nil {
 		return &Failure{Status: state.Aborted, Err: err}
 	}
+	ctx, end := r.watched(ctx)
+	defer func() { end(err) }()
 	defer r.console.Close()
 	defer d.inHand.take(r.id)()
 	err = r.deploy(ctx)
@@ -161,7 +169,9 @@ type deployment struct {
 	req     Request
 	app     state.App
 	record  state.Deployment
-	id      string // record.ID as the release of engine groups
+	id      string      // record.ID as the release of engine groups
+	output  *runner.Log // the transcript, for those who come later
+	story   *story
 	console *console
 	vars    map[string]string // the app's variables, aliases resolved
 
@@ -214,10 +224,11 @@ func (d *Deployer) open(ctx context.Context, req Request) (*deployment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record of the deployment: %w", err)
 	}
+	output := runner.NewLog(transcriptSize)
 	return &deployment{
-		Deployer: d, req: req, app: app, record: record, vars: vars,
+		Deployer: d, req: req, app: app, record: record, vars: vars, output: output,
 		id:      strconv.FormatInt(record.ID, 10),
-		console: newConsole(req.Out, d.transcript(record.ID), secretsOf(vars)),
+		console: newConsole(io.MultiWriter(output, req.Out), d.transcript(record.ID), secretsOf(vars)),
 	}, nil
 }
 

@@ -68,7 +68,9 @@ func (r *deployment) classify(ctx context.Context, err error) *Failure {
 	if errors.As(err, &failure) {
 		return failure
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := context.Cause(ctx); errors.As(cause, &failure) {
+		return failure // cancelled
+	} else if cause != nil {
 		return &Failure{Status: state.Aborted, Text: "The push was interrupted", Err: err}
 	}
 	if errors.Is(err, runner.ErrUnavailable) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"boathook/receive/state"
 	"boathook/runner"
@@ -30,8 +31,10 @@ func (r *deployment) postdeploy(ctx context.Context) error {
 	limited, cancel := context.WithTimeoutCause(ctx, r.Limits.Hook, errHook)
 	defer cancel()
 	output := r.console.Tools(fmt.Sprintf("[postdeploy-%s] ", r.id))
-	exit, err := r.Engine.Run(limited, spec, output)
+	log := r.appWriter(r.app.ID, "postdeploy-"+r.id)
+	exit, err := r.Engine.Run(limited, spec, io.MultiWriter(output, log))
 	output.Flush()
+	log.Close()
 	return r.hookResult(limited, exit, err)
 }
 

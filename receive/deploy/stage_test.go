@@ -56,7 +56,7 @@ func newStage(t *testing.T, limits Limits) *stage {
 	check(t, err)
 	s.engine = &puppet{stage: s, listener: listener, instances: map[string]*runner.Instance{}, changed: make(chan struct{})}
 	s.builder = &mason{stage: s}
-	s.d = New(Config{Store: store, Builder: s.builder, Engine: s.engine, Router: scribe{s.router, s}, Refs: heads{}, Limits: limits,
+	s.d = New(Config{Store: store, Builder: s.builder, Engine: s.engine, Router: scribe{s.router, s}, Refs: heads{}, Logbook: logbook(t, t.TempDir()), Limits: limits,
 		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
 	return s
 }
@@ -193,6 +193,12 @@ func (p *puppet) add(spec runner.Spec, number int) runner.Instance {
 	p.instances[i.ID] = i
 	p.tell()
 	return *i
+}
+
+// Lines implements runner.Engine: puppets are silent.
+func (p *puppet) Lines(ctx context.Context, _, _ string, _ func(runner.Line) error) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // fail makes the engine fail at an event, once.

@@ -28,6 +28,9 @@ func (r *deployment) switchOver(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return r.because(ctx, err)
 	}
+	if err := r.story.begin(ctx); err != nil {
+		return r.because(ctx, err)
+	}
 	defer r.phase("switch")()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), switchTime)
 	defer cancel()
