@@ -20,6 +20,37 @@ const (
 // Every command: what it does, to whom it is denied, and how it may not be written. The lines of one command run one after
 // another in one world.
 var attempts = map[string][]attempt{
+	"deployment-follow": {
+		{lily, "deployment-follow my-app", "", 0, "following my-app\n", ""},
+		{bob, "deployment-follow my-app", "", 1, "", notYours},
+		{alice, "deployment-follow my-app 7", "", 2, "", "one argument too many"},
+		{alice, "deployment-follow", "", 2, "", "which app?"},
+	},
+	"deployment-cancel": {
+		{alice, "deployment-cancel my-app", "", 0, "deployment 7 of my-app is aborted\n", ""},
+		{alice, "deployment-cancel my-app 7", "", 0, "deployment 7 of my-app is aborted\n", ""},
+		{alice, "deployment-cancel my-app 8", "", 1, "", "deployment 8 of my-app is not under way"},
+		{alice, "deployment-cancel my-app x", "", 2, "", "is not the number of a deployment"},
+		{lily, "deployment-cancel my-app", "", 1, "", "you may not do this"},
+		{bob, "deployment-cancel my-app", "", 1, "", notYours},
+		{alice, "timeline my-app", "", 0, "deployment-cancel 7", ""},
+	},
+	"deployment-delete-cache": {
+		{alice, "deployment-delete-cache my-app", "", 0, "", ""},
+		{lily, "deployment-delete-cache my-app", "", 1, "", "you may not do this"},
+		{bob, "deployment-delete-cache my-app", "", 1, "", notYours},
+		{alice, "deployment-delete-cache", "", 2, "", "which app?"},
+	},
+	"router-logs": {
+		{alice, "router-logs my-app", "", 0, "disabled\n", ""},
+		{alice, "router-logs my-app --enable", "", 0, "", ""},
+		{lily, "router-logs my-app", "", 0, "enabled\n", ""},
+		{lily, "router-logs my-app --disable", "", 1, "", "you may not do this"},
+		{alice, "router-logs --disable my-app", "", 0, "", ""},
+		{alice, "router-logs my-app", "", 0, "disabled\n", ""},
+		{alice, "router-logs my-app --enable --disable", "", 2, "", "either --enable or --disable"},
+		{bob, "router-logs my-app", "", 1, "", notYours},
+	},
 	"create": {
 		{alice, "create next-app", "", 0, "next-app is created for alice: 'git remote add scalingo ssh://git@example.com:2222/next-app.git'", ""},
 		{operator, "create --owner bob bobs-app", "", 0, "bobs-app is created for bob", ""},

@@ -56,11 +56,11 @@ func tableLine(cells []string, widths []int, limit int, paint func(column int, t
 	at := 0
 	for i, cell := range cells {
 		size := utf8.RuneCountInString(cell)
+		if limit > 0 && at >= limit {
+			break
+		}
 		if limit > 0 && at+size > limit {
-			b.WriteString(paint(i, string([]rune(cell)[:max(0, limit-at-1)])))
-			if at < limit {
-				b.WriteString("…")
-			}
+			b.WriteString(paint(i, string([]rune(cell)[:limit-at-1])) + "…")
 			break
 		}
 		b.WriteString(paint(i, cell))

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"boathook/builder"
-	"boathook/receive/gitpack"
 	"boathook/receive/applog"
+	"boathook/receive/gitpack"
 	"boathook/receive/state"
 	"boathook/router"
 	"boathook/runner"
@@ -111,7 +111,7 @@ func (r *ruin) release(commit, command string) state.Release {
 
 // deployer makes the one that comes after; it is closed at the end of the test.
 func (r *ruin) deployer(limits Limits) *Deployer {
-	d := New(Config{Store: r.store, Builder: r.images, Engine: r.engine, Router: r.table, Refs: r.refs, Logbook: logbook(t, r.dir), Limits: limits,
+	d := New(Config{Store: r.store, Builder: r.images, Engine: r.engine, Router: r.table, Refs: r.refs, Logbook: logbook(r.t, r.dir), Limits: limits,
 		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
 	r.t.Cleanup(d.Close)
 	return d

@@ -17,7 +17,7 @@ const transcriptSize = 4 << 20
 // stories are the deployments under way, for those who watch or cancel one.
 type stories struct {
 	mu  sync.Mutex // guards all
-	all []*story     // oldest first
+	all []*story   // oldest first
 }
 
 // story is a deployment as others than its pusher see it.

@@ -19,64 +19,87 @@ func (e *Engine) Lines(ctx context.Context, id, after string, each func(runner.L
 	if err != nil {
 		return err
 	}
-	lines := &lineReader{each: each}
-	if err := lines.resume(after); err != nil {
+	from, err := readMark(after)
+	if err != nil {
 		return fmt.Errorf("lines of %s: %w", id, err)
 	}
 	options := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true}
 	if after != "" {
-		options.Since = lines.since.Format(time.RFC3339Nano)
+		options.Since = from.since().Format(time.RFC3339Nano)
 	}
 	stream, err := e.client.ContainerLogs(ctx, instance.ID, options)
 	if err != nil {
 		return wrap(ctx, "lines of "+id, err)
 	}
 	defer stream.Close() // only read
-	_, err = stdcopy.StdCopy(lines, lines, stream)
+	read := &lineReader{each: each, had: from, now: from}
+	_, err = stdcopy.StdCopy(lineWriter{read, 0}, lineWriter{read, 1}, stream)
 	return wrap(ctx, "lines of "+id, err)
 }
 
-// lineReader is what stdcopy writes to, one message of the engine a call: "2026-01-02T03:04:05.000000006Z text\n". The engine breaks
-// lines of more than 16 KiB into messages of one time.
-//
-// The mark of a line is its time in nanoseconds and its number among the lines of that time, "1767323045000000006.1": the engine is
-// asked for what came at that time or later, and tells the line itself once more.
+// place is the last line of one of a container's two outputs.
+type place struct {
+	at    int64 // nanoseconds since 1970, 0 for none
+	count int   // of the lines of that time, which it is the last of
+}
+
+// mark is the places in stdout and stderr. The times of each only grow, but not those of both together.
+type mark [2]place
+
+// overtaking bounds how much earlier than a line of one output a later one of the other output may be.
+const overtaking = 10 * time.Second
+
+func readMark(text string) (m mark, err error) {
+	if text == "" {
+		return m, nil
+	}
+	if _, err := fmt.Sscanf(text, "%d.%d-%d.%d", &m[0].at, &m[0].count, &m[1].at, &m[1].count); err != nil {
+		return m, fmt.Errorf("mark %q: %w", text, err)
+	}
+	return m, nil
+}
+
+func (m mark) String() string {
+	return fmt.Sprintf("%d.%d-%d.%d", m[0].at, m[0].count, m[1].at, m[1].count)
+}
+
+// since is the time from which on the engine is asked, and before which the caller had all.
+func (m mark) since() time.Time {
+	earlier, later := min(m[0].at, m[1].at), max(m[0].at, m[1].at)
+	return time.Unix(0, max(earlier, later-int64(overtaking))).UTC()
+}
+
+// lineReader leaves out what the caller had.
 type lineReader struct {
-	each  func(runner.Line) error
-	since time.Time // zero: from the beginning
-	had   int       // lines of the time since that the caller had
-
-	at    time.Time // of the last line
-	count int       // of its time
+	each func(runner.Line) error
+	had  mark
+	now  mark     // after the last line told
+	read [2]place // of what came in this call
 }
 
-func (l *lineReader) resume(mark string) error {
-	if mark == "" {
-		return nil
-	}
-	var nanoseconds int64
-	if _, err := fmt.Sscanf(mark, "%d.%d", &nanoseconds, &l.had); err != nil {
-		return fmt.Errorf("mark %q: %w", mark, err)
-	}
-	l.since = time.Unix(0, nanoseconds).UTC()
-	return nil
+// lineWriter is what stdcopy writes one of the outputs to, one message of the engine a call: "2026-01-02T03:04:05.000000006Z text\n".
+// The engine breaks lines of more than 16 KiB into messages of one time.
+type lineWriter struct {
+	*lineReader
+	output int
 }
 
-func (l *lineReader) Write(message []byte) (int, error) {
+func (w lineWriter) Write(message []byte) (int, error) {
 	stamp, text, _ := bytes.Cut(message, []byte(" "))
 	at, err := time.Parse(time.RFC3339Nano, string(stamp))
 	if err != nil {
 		return 0, fmt.Errorf("time of a line: %w", err)
 	}
-	if !at.Equal(l.at) {
-		l.at, l.count = at, 0
+	read, had := &w.read[w.output], w.had[w.output]
+	if at.UnixNano() != read.at {
+		*read = place{at: at.UnixNano()}
 	}
-	l.count++
-	if at.Before(l.since) || at.Equal(l.since) && l.count <= l.had {
+	read.count++
+	if read.at < had.at || read.at == had.at && read.count <= had.count {
 		return len(message), nil
 	}
-	line := runner.Line{At: at, Text: bytes.TrimSuffix(text, []byte("\n")), Mark: fmt.Sprintf("%d.%d", at.UnixNano(), l.count)}
-	if err := l.each(line); err != nil {
+	w.now[w.output] = *read
+	if err := w.each(runner.Line{At: at, Text: bytes.TrimSuffix(text, []byte("\n")), Mark: w.now.String()}); err != nil {
 		return 0, err
 	}
 	return len(message), nil

@@ -41,7 +41,7 @@ func testLogs(t *testing.T, f *fixture) {
 
 func testLines(t *testing.T, f *fixture) {
 	t.Run("until the instance ends", func(t *testing.T) {
-		i := f.start(t, f.spec("web", "echo before; trap 'printf after; exit' TERM; "+forever))[0]
+		i := f.start(t, f.spec("web", "echo before; trap 'echo after; exit' TERM; "+forever))[0]
 		out, done := f.follow(i.ID)
 		f.eventually(t, "first line", out.has("before\n"))
 		if err := f.engine.RemoveInstance(f.ctx, i.ID, patience); err != nil {
