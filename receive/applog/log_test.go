@@ -212,8 +212,9 @@ func TestFollowEnds(t *testing.T) {
 	s := openStore(t, t.TempDir(), 1<<20)
 	ctx, leave := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
+	l := logOf(t, s, 1)
 	follow := func(ctx context.Context) {
-		ended <- logOf(t, s, 1).Read(ctx, Query{Follow: true}, func(Entry) error { return nil })
+		ended <- l.Read(ctx, Query{Follow: true}, func(Entry) error { return nil })
 	}
 	go follow(ctx)
 	leave()

@@ -35,7 +35,6 @@ func main() {
 		for i := range 300_000 {
 			fmt.Printf("%099d\n", i)
 		}
-		fmt.Println("the flood is over")
 		wait()
 	case "deaf": // lives, but never listens
 		fmt.Println("not listening")
