@@ -43,9 +43,17 @@ func (e *entry) log(to *slog.Logger) {
 	_ = handler.Handle(ctx, line) // a request does not fail for want of a log
 }
 
+// accessLog is where records go; nil if nobody wants them now.
+func (r *Router) accessLog() *slog.Logger {
+	if access := r.cfg.AccessLog; access != nil && access.Enabled(context.Background(), slog.LevelInfo) {
+		return access
+	}
+	return nil
+}
+
 func (x *exchange) record() {
 	x.router.metrics.observe(x.lease.live, x.out.status, x.start)
-	if access := x.router.cfg.AccessLog; access != nil {
+	if access := x.router.accessLog(); access != nil {
 		e := entry{
 			remote: remoteIP(x.in.RemoteAddr), host: x.in.Host, method: x.in.Method, path: x.in.URL.Path, id: x.id,
 			status: x.out.status, bytes: x.out.bytes, start: x.start, lease: x.lease, refused: x.refused,
@@ -56,7 +64,7 @@ func (x *exchange) record() {
 
 func (p *passage) record() {
 	p.router.metrics.observe(p.lease.live, p.status, p.start)
-	if access := p.router.cfg.AccessLog; access != nil {
+	if access := p.router.accessLog(); access != nil {
 		e := entry{
 			remote: p.remote, host: string(p.req.host), method: p.req.method, path: p.req.path(), id: string(p.req.id),
 			status: p.status, bytes: p.sent, start: p.start, lease: p.lease, refused: p.refused,

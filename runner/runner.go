@@ -111,8 +111,14 @@ type Exit struct {
 
 // LogOptions choose what Logs writes.
 type LogOptions struct {
-	Tail   int  // last lines only; 0 means all that is kept
-	Follow bool // go on until the instance ends or ctx does
+	Tail int // last lines only; 0 means all that is kept
+}
+
+// Line is one line of an instance's output.
+type Line struct {
+	At   time.Time // when it was written or, where the engine does not note that, when it was read
+	Text []byte    // without its end; a line of more than 16 KiB comes in pieces
+	Mark string    // the place after the line, for Lines to go on from; opaque, without blanks
 }
 
 // Engine runs containers. All methods are safe for concurrent use, and return
@@ -147,8 +153,14 @@ type Engine interface {
 	// output open. A non-zero exit is not an error.
 	Run(ctx context.Context, spec Spec, out io.Writer) (Exit, error)
 
-	// Logs writes an instance's output, oldest first, to w. Works for exited instances.
+	// Logs writes what is kept of an instance's output, oldest first, to w. Works for exited instances.
 	Logs(ctx context.Context, id string, opt LogOptions, w io.Writer) error
+
+	// Lines calls each with the lines of an instance's output that are kept, and then with those that come, until the instance
+	// ends (nil), ctx does or each fails (their error). after is the Mark of the last line that the caller had, also from an
+	// earlier engine value, or "" for none: no line comes twice, and none is left out that is still kept. A line belongs to each during
+	// the call only. An instance that is restarted may count as ended; the caller goes on with another call.
+	Lines(ctx context.Context, id, after string, each func(Line) error) error
 
 	// Remove stops the selected containers together (SIGTERM, then SIGKILL after grace), removes
 	// them and whatever was made for them, the app's network with its last container included. Removing

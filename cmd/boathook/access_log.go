@@ -14,15 +14,15 @@ const (
 	accessLogFormer    = 4
 )
 
-// openAccessLog makes the log of requests, a JSON object a line; nil without a file. Records are written as they come, and the file is
-// renamed when it is full.
-func (s *server) openAccessLog() *slog.Logger {
+// openAccessLog makes the log of requests: what goes to the apps' own logs and, with a setting, a file with a JSON object a line. Records are
+// written as they come, and the file is renamed when it is full.
+func (s *server) openAccessLog(apps slog.Handler) *slog.Logger {
 	if s.cfg.accessLog == "" {
-		return nil
+		return slog.New(apps)
 	}
 	file := &lumberjack.Logger{Filename: s.cfg.accessLog, MaxSize: accessLogMegabytes, MaxBackups: accessLogFormer}
 	s.onClose(file.Close)
-	return slog.New(&sample{Handler: slog.NewJSONHandler(file, nil), one: uint64(s.cfg.accessLogSample)})
+	return slog.New(slog.NewMultiHandler(apps, &sample{Handler: slog.NewJSONHandler(file, nil), one: uint64(s.cfg.accessLogSample)}))
 }
 
 // sample passes on one of so many records of requests, and all of those that went wrong (status 500 and above).

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	gossh "golang.org/x/crypto/ssh"
+	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/syntax"
 
 	"boathook/receive/command"
@@ -74,6 +75,9 @@ func requestStatus(ctx context.Context, socket string, args []string, stdin io.R
 	if err != nil {
 		return 0, err
 	}
+	if columns := terminalWidth(stdout); columns > 0 {
+		_ = session.RequestPty("", 0, columns, nil) // the server takes the width and refuses the rest
+	}
 	if err := session.Start(line); err != nil {
 		return 0, fmt.Errorf("admin socket: %w", err)
 	}
@@ -97,6 +101,19 @@ func exitStatus(ctx context.Context, err error) (int, error) {
 	default:
 		return 0, fmt.Errorf("the server went away before the command had ended: %w", err)
 	}
+}
+
+// terminalWidth is the columns of the terminal that out is, 0 if it is none.
+func terminalWidth(out io.Writer) int {
+	file, ok := out.(*os.File)
+	if !ok {
+		return 0
+	}
+	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Col)
 }
 
 // quote makes one line of args, which the server splits into the same args.

@@ -48,6 +48,7 @@ type config struct {
 	deploy         deploy.Limits
 	packSize       size
 	repositorySize size
+	logSize        size
 
 	proxyProtocol  bool
 	trustForwarded bool
@@ -96,6 +97,7 @@ func (c *config) flags() *flag.FlagSet {
 	bytesVar(fs, &c.build.Memory, "build-memory", "2GiB", "memory of a build")
 	bytesVar(fs, (*int64)(&c.packSize), "pack-size", "1GiB", "largest pack of a push")
 	bytesVar(fs, (*int64)(&c.repositorySize), "repository-size", "4GiB", "largest repository of an app")
+	bytesVar(fs, (*int64)(&c.logSize), "log-size", "10MB", "what is kept of the output of an app, its hooks and the router")
 
 	countVar(fs, &c.deploy.Concurrent, "deployments", 10, "deployments at once per owner")
 	durationVar(fs, &c.deploy.Boot, "boot-time", 60*time.Second, "until every web container must accept TCP")
@@ -103,7 +105,7 @@ func (c *config) flags() *flag.FlagSet {
 	durationVar(fs, &c.deploy.Hook, "hook-time", 20*time.Minute, "longest postdeploy hook")
 	durationVar(fs, &c.deploy.Drain, "drain-time", 30*time.Second, "for requests in flight on the old version")
 	durationVar(fs, &c.deploy.Stop, "stop-time", 30*time.Second, "between SIGTERM and SIGKILL")
-	bytesVar(fs, &c.deploy.LogSize, "log-size", "10MiB", "output of builds and hooks that a deployment's log keeps; the pusher sees all of it")
+	bytesVar(fs, &c.deploy.LogSize, "deployment-log-size", "10MiB", "output of builds and hooks that a deployment's log keeps; the pusher sees all of it")
 	countVar(fs, &c.deploy.Releases, "releases", 5, "successful releases kept per app")
 	countVar(fs, &c.deploy.Crashes, "crashes", 12, "crashes of a container in a row until it is given up")
 	bytesVar(fs, &c.deploy.DiskFree, "disk-free", "1GiB", "free space without which no deployment begins")

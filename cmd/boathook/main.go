@@ -28,6 +28,7 @@ const usage = `boathook: git push scalingo master, on your own machine
   boathook systemd-unit   print unit files that serve with the settings given, e.g. -data DIR
   boathook completion bash   print what the shell needs to complete these words
   boathook version
+  boathook completion bash|zsh|fish   print a script that completes the commands in a shell
 
 Everything else is a management command, answered by the running server; the same words
 work as ssh -p 2222 git@HOST COMMAND:

@@ -18,6 +18,7 @@ import (
 
 	"boathook/builder"
 	"boathook/receive"
+	"boathook/receive/applog"
 	"boathook/receive/apps"
 	"boathook/receive/command"
 	"boathook/receive/deploy"
@@ -46,7 +47,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	s := &server{cfg: cfg, log: log}
 	if s.upgrades, err = openUpgrades(log); err != nil {
-		log.Warn("this boathook cannot be replaced while it serves", "err", err)
+		log.Debug("this boathook cannot be replaced while it serves", "err", err)
 	}
 	defer s.upgrades.Close()
 	if err := s.open(ctx); err != nil {
@@ -74,6 +75,7 @@ type server struct {
 	appsURL *url.URL
 
 	store    *state.Store
+	logbook  *applog.Store
 	repos    *gitpack.Repos
 	engine   runner.Engine
 	builder  builder.Builder
@@ -82,6 +84,9 @@ type server struct {
 	requests time.Duration // how long those under way may take to finish at the end
 	disks    []string      // directories of the engine that deployments fill
 	deployer *deploy.Deployer
+
+	routerLog *deploy.RouterLog
+
 	apps     *apps.Service
 	work     *sessions
 	ssh      *receive.Server
@@ -123,8 +128,9 @@ func (s *server) open(ctx context.Context) (err error) {
 
 // openRouter makes what is closed last: requests under way do not need the data, which the next boathook may have already.
 func (s *server) openRouter(context.Context) error {
+	s.routerLog = &deploy.RouterLog{}
 	s.router = router.New(router.Config{
-		Log: s.log, AccessLog: s.openAccessLog(), ProxyProtocol: s.cfg.proxyProtocol, TrustForwarded: s.cfg.trustForwarded,
+		Log: s.log, AccessLog: s.openAccessLog(s.routerLog), ProxyProtocol: s.cfg.proxyProtocol, TrustForwarded: s.cfg.trustForwarded,
 	})
 	s.web = router.NewServer(s.router)
 	s.requests = 10 * time.Second
@@ -175,6 +181,11 @@ func (s *server) openData(ctx context.Context) error {
 	if kept := store.Kept(); kept != "" {
 		s.log.Info("the database was brought up to date: remove the copy of it as it was when this boathook has proved itself", "copy", kept)
 	}
+
+	if s.logbook, err = applog.Open(filepath.Join(s.cfg.data, "logs"), int64(s.cfg.logSize)); err != nil {
+		return err
+	}
+	s.onClose(s.logbook.Close)
 
 	s.repos, err = gitpack.Open(gitpack.Config{
 		Dir: filepath.Join(s.cfg.data, "repositories"), Log: s.log, Version: version(),
@@ -234,6 +245,7 @@ func (s *server) keepDoors() error {
 func (s *server) openDeployer(ctx context.Context) error {
 	parts := deploy.Config{
 		Store: s.store, Builder: s.builder, Engine: s.engine, Router: s.router, Refs: s.repos,
+		Logbook: s.logbook, RouterLog: s.routerLog,
 		AppsURL: s.appsURL, Region: s.cfg.region, Disks: append([]string{s.cfg.data}, s.disks...), Limits: s.cfg.deploy, Log: s.log,
 	}
 	if s.parts != nil {

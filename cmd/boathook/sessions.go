@@ -140,6 +140,6 @@ func (d *sessions) Command(ctx context.Context, who receive.Identity, line strin
 	defer visit.Leave()
 	return d.commands.Run(ctx, &command.Call{
 		Args: args, Caller: visit.Caller, Service: d.apps, Remote: d.remote,
-		Stdin: s.Stdin(), Stdout: s.Stdout(), Stderr: s.Stderr(),
+		Stdin: s.Stdin(), Stdout: s.Stdout(), Stderr: s.Stderr(), Width: s.Width(),
 	})
 }

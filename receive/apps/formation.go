@@ -132,14 +132,6 @@ func (c Change) apply(formation []state.ProcessType, known []string, released bo
 	return formation, nil
 }
 
-// Logs writes the output of the app's containers to w.
-func (s *Service) Logs(ctx context.Context, c Caller, app string, opt LogOptions, w io.Writer) error {
-	if _, err := s.look(ctx, c, app, "logs", limited); err != nil {
-		return err
-	}
-	return s.cfg.Runtime.Logs(ctx, app, opt, w)
-}
-
 // Deployments returns the app's deployments, newest first; limit 0 is all.
 func (s *Service) Deployments(ctx context.Context, c Caller, app string, limit int) ([]state.Deployment, error) {
 	if _, err := s.look(ctx, c, app, "deployments", limited); err != nil {

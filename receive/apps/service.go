@@ -56,9 +56,9 @@ type Container struct {
 
 // LogOptions chooses from an app's output.
 type LogOptions struct {
-	Lines  int    // the last so many of each container, 0 all
+	Lines  int    // the last so many, 0 all that is kept
 	Follow bool   // until ctx ends
-	Filter string // container or process type, "" all
+	Filter string // container or process type, or "router"; "" all
 }
 
 // Runtime is what apps runs on.
@@ -75,6 +75,7 @@ type Runtime interface {
 	Reroute(ctx context.Context, app string) error // after a change of its domains and rules
 	Destroy(ctx context.Context, app string) error
 	Logs(ctx context.Context, app string, opt LogOptions, w io.Writer) error
+	SetRouterLogs(ctx context.Context, app string, on bool) error
 }
 
 // Repositories holds the apps' git repositories.

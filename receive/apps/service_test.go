@@ -59,6 +59,8 @@ func (r *fakeRuntime) Destroy(_ context.Context, app string) error {
 	return r.fail
 }
 
+func (r *fakeRuntime) SetRouterLogs(context.Context, string, bool) error { return r.fail }
+
 func (r *fakeRuntime) Logs(_ context.Context, app string, opt LogOptions, w io.Writer) error {
 	_, err := fmt.Fprintln(w, "[web-1] of", app)
 	return errors.Join(r.fail, err)

@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"boathook/receive/apps"
 )
@@ -24,6 +21,7 @@ type Call struct {
 	Remote         string // what comes before "APP.git" in the URL of a git remote: "ssh://git@example.com:2222/"
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	Width          int // columns of the caller's terminal, 0 if there is none
 
 	json bool
 }
@@ -126,37 +124,6 @@ func (c *Call) printf(format string, args ...any) error {
 }
 
 func (c *Call) printJSON(v any) error { return json.NewEncoder(c.Stdout).Encode(v) }
-
-// printList writes all as one JSON array, or as a table: a header of words and the cells of each.
-func printList[T any](c *Call, all []T, header string, cells func(T) []string) error {
-	if c.json {
-		return c.printJSON(append([]T{}, all...)) // [] and not null for none
-	}
-	w := tabwriter.NewWriter(c.Stdout, 0, 0, 2, ' ', 0)
-	lines := [][]string{strings.Fields(header)}
-	for _, v := range all {
-		lines = append(lines, cells(v))
-	}
-	for _, line := range lines {
-		for i := range line {
-			line[i] = printable(line[i])
-		}
-		if _, err := fmt.Fprintln(w, strings.Join(line, "\t")); err != nil {
-			return err
-		}
-	}
-	return w.Flush()
-}
-
-// printable keeps what somebody else wrote, a command line for one, from driving the reader's terminal.
-func printable(cell string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, cell)
-}
 
 // when is a time as tables show it, UTC.
 func when(t time.Time) string {

@@ -10,7 +10,7 @@ func Commands() Table {
 		listUsers(), addUser(), removeUser(),
 		listVariables(), getVariable(), setVariables(), unsetVariables(),
 		listContainers(), scale(), restart(),
-		listDeployments(), showDeployment(), deploymentLog(), followDeployment(), cancelDeployment(), deleteCache(), redeploy(), rollback(), appLogs(),
+		listDeployments(), showDeployment(), deploymentLog(), followDeployment(), cancelDeployment(), deleteCache(), redeploy(), rollback(), appLogs(), routerLogs(),
 		listCollaborators(), addCollaborator(), removeCollaborator(),
 		appTimeline(), showAudit(),
 	}

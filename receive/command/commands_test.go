@@ -20,6 +20,16 @@ const (
 // Every command: what it does, to whom it is denied, and how it may not be written. The lines of one command run one after
 // another in one world.
 var attempts = map[string][]attempt{
+	"router-logs": {
+		{alice, "router-logs my-app", "", 0, "disabled\n", ""},
+		{alice, "router-logs my-app --enable", "", 0, "", ""},
+		{lily, "router-logs my-app", "", 0, "enabled\n", ""},
+		{lily, "router-logs my-app --disable", "", 1, "", "you may not do this"},
+		{alice, "router-logs --disable my-app", "", 0, "", ""},
+		{alice, "router-logs my-app", "", 0, "disabled\n", ""},
+		{alice, "router-logs my-app --enable --disable", "", 2, "", "either --enable or --disable"},
+		{bob, "router-logs my-app", "", 1, "", notYours},
+	},
 	"create": {
 		{alice, "create next-app", "", 0, "next-app is created for alice: 'git remote add scalingo ssh://git@example.com:2222/next-app.git'", ""},
 		{operator, "create --owner bob bobs-app", "", 0, "bobs-app is created for bob", ""},

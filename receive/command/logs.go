@@ -7,7 +7,7 @@ import (
 )
 
 func appLogs() Command {
-	return Command{Name: "logs", Usage: "APP [-f] [-n N] [--filter NAME]", Summary: "show the last N lines (100; 0: all) of each container, or of the one or the type NAME; -f follows", Run: func(ctx context.Context, c *Call) error {
+	return Command{Name: "logs", Usage: "APP [-f] [-n N] [--filter NAME]", Summary: "show the last N lines (100; 0: all) that the app's containers, its hooks and the router have printed, or only NAME: web-1, web, router, postdeploy; -f follows", Run: func(ctx context.Context, c *Call) error {
 		f := c.flags()
 		follow := f.Bool("f", false, "")
 		lines := f.Uint("n", 100, "")

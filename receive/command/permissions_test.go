@@ -58,6 +58,7 @@ var permissions = map[string]struct {
 	"redeploy":                {"redeploy my-app", "", noApp, denied, yes, denied, yes},
 	"rollback":                {"rollback my-app 1", "", noApp, denied, yes, denied, yes},
 	"logs":                    {"logs my-app", "", noApp, yes, yes, denied, yes},
+	"router-logs":             {"router-logs my-app --enable", "", noApp, denied, yes, denied, yes},
 	"collaborators":           {"collaborators my-app", "", noApp, yes, yes, denied, yes},
 	"collaborators-add":       {"collaborators-add my-app idle", "", noApp, denied, denied, denied, yes},
 	"collaborators-remove":    {"collaborators-remove my-app lily", "", noApp, denied, denied, denied, yes},

@@ -82,6 +82,10 @@ func (r *fakeRuntime) Logs(_ context.Context, _ string, opt apps.LogOptions, w i
 	return err
 }
 
+func (r *fakeRuntime) SetRouterLogs(ctx context.Context, app string, on bool) error {
+	return r.store.SetRouterLogs(ctx, app, on)
+}
+
 type fakeRepositories struct{}
 
 func (fakeRepositories) Create(context.Context, string) error { return nil }

@@ -97,14 +97,6 @@ func (a *attempts) ended(id int64) <-chan struct{} {
 	return over
 }
 
-// has tells whether a deployment of the app is under way.
-func (a *attempts) has(app string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, one := a.find(app, 0)
-	return one != nil
-}
-
 // empty tells that none is under way.
 func (a *attempts) empty() bool {
 	a.mu.Lock()

@@ -104,7 +104,7 @@ func TestFollow(t *testing.T) {
 		}
 		s.on("build 2", func() {
 			go follow(early)
-			if err := s.d.DeleteCache(t.Context(), "my-app"); err == nil || !strings.Contains(err.Error(), "a deployment of my-app is under way") {
+			if err := s.d.DeleteCache(t.Context(), "my-app"); err == nil || !strings.Contains(err.Error(), "the build cache of my-app is in use") {
 				t.Errorf("the cache is deleted under a build: %v", err)
 			}
 		})

@@ -39,7 +39,6 @@ type history struct {
 	started  time.Time
 	row      int       // crashes in a row
 	gaveUp   time.Time // zero: not
-	output   string    // the last container's last lines
 }
 
 func newCrashes(limit int) *crashes { return &crashes{limit: limit, slots: map[slot]*history{}} }
@@ -69,23 +68,23 @@ func (c *crashes) see(i runner.Instance, now time.Time) (row int, tooMany bool) 
 	return h.row, h.row >= c.limit
 }
 
-// giveUp notes that a slot stays empty; output is the last that was heard of it.
-func (c *crashes) giveUp(s slot, now time.Time, output string) {
+// giveUp notes that a slot stays empty.
+func (c *crashes) giveUp(s slot, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h := c.slots[s]; h != nil {
-		h.gaveUp, h.output = now, output
+		h.gaveUp = now
 	}
 }
 
-// gaveUp tells since when a slot is given up, and with which last output; zero if it is not.
-func (c *crashes) gaveUp(s slot) (since time.Time, output string) {
+// gaveUp tells since when a slot is given up; zero if it is not.
+func (c *crashes) gaveUp(s slot) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h := c.slots[s]; h != nil {
-		return h.gaveUp, h.output
+		return h.gaveUp
 	}
-	return time.Time{}, ""
+	return time.Time{}
 }
 
 // given lists the given-up slots of a release, by type and number.

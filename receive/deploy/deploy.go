@@ -22,6 +22,7 @@ import (
 	"github.com/docker/go-units"
 
 	"boathook/builder"
+	"boathook/receive/applog"
 	"boathook/receive/state"
 	"boathook/router"
 	"boathook/runner"
@@ -67,18 +68,21 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Config is what a Deployer works with. All of it but Limits is required.
+// Config is what a Deployer works with. All of it but RouterLog and Limits is required.
 type Config struct {
 	Store   *state.Store
 	Builder builder.Builder
 	Engine  runner.Engine
 	Router  Router
 	Refs    Refs
-	AppsURL *url.URL // "http://example.com:8080": app my-app is at http://my-app.example.com:8080
-	Region  string   // value of REGION_NAME
-	Disks   []string // directories on whose file systems Limits.DiskFree must be free; may be empty
-	Limits  Limits
-	Log     *slog.Logger
+	Logbook *applog.Store
+	// RouterLog is what the router logs requests to; nil if it does not.
+	RouterLog *RouterLog
+	AppsURL   *url.URL // "http://example.com:8080": app my-app is at http://my-app.example.com:8080
+	Region    string   // value of REGION_NAME
+	Disks     []string // directories on whose file systems Limits.DiskFree must be free; may be empty
+	Limits    Limits
+	Log       *slog.Logger
 }
 
 // Deployer deploys, and answers for what is live. Close it when done.
@@ -103,6 +107,7 @@ type Deployer struct {
 func New(cfg Config) *Deployer {
 	cfg.Limits = cfg.Limits.withDefaults()
 	cfg.Engine = patient{cfg.Engine}
+	cfg.RouterLog = cmp.Or(cfg.RouterLog, &RouterLog{})
 	d := &Deployer{Config: cfg, queue: newQueue(cfg.Limits.Concurrent), claims: newClaims(), free: freeBytes}
 	d.stop, d.cancel = context.WithCancel(context.Background())
 	d.routes = newRoutes(d)

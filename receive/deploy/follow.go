@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
 )
@@ -42,12 +41,4 @@ func (d *Deployer) CancelDeployment(ctx context.Context, app string, id int64, b
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// DeleteCache implements apps.Runtime.
-func (d *Deployer) DeleteCache(ctx context.Context, app string) error {
-	if d.attempts.has(app) {
-		return fmt.Errorf("a deployment of %s is under way: wait for its end ('deployment-follow %s'), or cancel it", app, app)
-	}
-	return d.Builder.DeleteCache(ctx, app)
 }

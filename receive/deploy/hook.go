@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -49,8 +50,10 @@ func (r *deployment) runHook(ctx context.Context, name string) error {
 	limited, cancel := context.WithTimeoutCause(ctx, r.Limits.Hook, errHook)
 	defer cancel()
 	output := r.console.Tools(fmt.Sprintf("[%s-%s] ", name, r.id))
-	exit, err := r.Engine.Run(limited, spec, output)
+	log := r.appWriter(r.app.ID, name+"-"+r.id)
+	exit, err := r.Engine.Run(limited, spec, io.MultiWriter(output, log))
 	output.Flush()
+	log.Close()
 	return r.hookResult(limited, name, exit, err)
 }
 

@@ -46,6 +46,18 @@ func (q *queue) enter(ctx context.Context, app, owner, name string, say func(str
 	}
 }
 
+// try lets somebody in at once if nobody has or waits for the app.
+func (q *queue) try(app, owner, name string) (leave func(), ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if slices.ContainsFunc(q.tickets, func(other *ticket) bool { return other.app == app }) {
+		return nil, false
+	}
+	t := &ticket{app: app, owner: owner, name: name, inside: true, turn: make(chan struct{}), news: make(chan string, 1)}
+	q.tickets = append(q.tickets, t)
+	return func() { q.leave(t) }, true
+}
+
 func (q *queue) leave(t *ticket) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

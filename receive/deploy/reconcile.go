@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -192,14 +191,10 @@ func (r *repair) replace(ctx context.Context, i runner.Instance, row int) error 
 	return r.Engine.RemoveInstance(ctx, i.ID, 0)
 }
 
-// giveUp removes a container that crashes again and again, and keeps its last words.
+// giveUp removes a container that crashes again and again.
 func (r *repair) giveUp(ctx context.Context, i runner.Instance) error {
-	var output bytes.Buffer
-	if err := r.Engine.Logs(ctx, i.ID, runner.LogOptions{Tail: lastLines}, &output); err != nil {
-		r.Log.Warn("output of a crashed container not read", "app", r.app.Name, "container", i.Name(), "err", err)
-	}
 	r.Log.Warn("container given up", "app", r.app.Name, "container", i.Name(), "crashes", r.Limits.Crashes, "status", i.ExitCode)
-	r.crashes.giveUp(slotOf(i), time.Now(), output.String())
+	r.crashes.giveUp(slotOf(i), time.Now())
 	return r.Engine.RemoveInstance(ctx, i.ID, 0)
 }
 

@@ -39,6 +39,10 @@ func (d *Deployer) Recover(ctx context.Context) error {
 			d.Log.Error("app not revived", "app", app.Name, "err", err)
 		}
 	}
+	if err := d.sweepLogs(ctx); err != nil {
+		d.Log.Error("logs of former apps not removed", "err", err)
+	}
+	d.background.Go(func() { d.collect(d.stop) })
 	d.background.Go(func() { d.routes.follow(d.stop, func(app string) { d.reconciler.look(app, time.Now()) }) })
 	d.background.Go(func() { d.reconciler.run(d.stop) })
 	d.background.Go(func() { d.pruneAll(apps) })
@@ -105,6 +109,9 @@ func (d *Deployer) restoreRef(ctx context.Context, dead state.Deployment) error 
 // revive routes to an app's live release and has the reconciler start what is missing of it. The switch to it may have been cut
 // short before the engine was told to keep its containers.
 func (d *Deployer) revive(ctx context.Context, app state.App) error {
+	if err := d.showRouterLogs(ctx, app.Name); err != nil {
+		return err
+	}
 	if app.Live == 0 {
 		return nil
 	}

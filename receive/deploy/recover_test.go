@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"boathook/builder"
+	"boathook/receive/applog"
 	"boathook/receive/gitpack"
 	"boathook/receive/state"
 	"boathook/router"
@@ -110,7 +111,7 @@ func (r *ruin) release(commit, command string) state.Release {
 
 // deployer makes the one that comes after; it is closed at the end of the test.
 func (r *ruin) deployer(limits Limits) *Deployer {
-	d := New(Config{Store: r.store, Builder: r.images, Engine: r.engine, Router: r.table, Refs: r.refs, Limits: limits,
+	d := New(Config{Store: r.store, Builder: r.images, Engine: r.engine, Router: r.table, Refs: r.refs, Logbook: logbook(r.t, r.dir), Limits: limits,
 		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
 	r.t.Cleanup(d.Close)
 	return d
@@ -202,4 +203,13 @@ func check(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// logbook opens the logs below dir until the test ends.
+func logbook(t *testing.T, dir string) *applog.Store {
+	t.Helper()
+	book, err := applog.Open(filepath.Join(dir, "logs"), 10<<20)
+	check(t, err)
+	t.Cleanup(func() { check(t, book.Close()) })
+	return book
 }

@@ -29,7 +29,9 @@ func TestRequestInFlight(t *testing.T) {
 				answer := make(chan *httptest.ResponseRecorder, 1)
 				go func() {
 					w := httptest.NewRecorder()
-					s.router.ServeHTTP(w, httptest.NewRequest("GET", "http://my-app.example.com/", nil))
+					req := httptest.NewRequest("GET", "/", nil)
+					req.Host = "my-app.example.com"
+					s.router.ServeHTTP(w, req)
 					answer <- w
 				}()
 				container := <-s.requests

@@ -2,12 +2,8 @@ package deploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
-	"strings"
-	"sync"
 
 	"boathook/receive/apps"
 	"boathook/receive/state"
@@ -37,7 +33,7 @@ func (d *Deployer) Instances(ctx context.Context, name string) ([]apps.Container
 		})
 	}
 	for _, s := range d.reconciler.crashes.given(name, strconv.FormatInt(app.Live, 10)) {
-		since, _ := d.reconciler.crashes.gaveUp(s)
+		since := d.reconciler.crashes.gaveUp(s)
 		containers = append(containers, apps.Container{
 			Name: s.name(), State: "crashed", Command: release.Types[s.Type], Size: sizeIn(formation, s.Type), Since: since,
 		})
@@ -113,98 +109,23 @@ func (d *Deployer) Destroy(ctx context.Context, name string) error {
 	for _, release := range releases {
 		d.discard(ctx, release)
 	}
-	return d.Builder.DeleteCache(ctx, name)
-}
-
-// Logs writes the output of the app's containers, each line with the container's name.
-func (d *Deployer) Logs(ctx context.Context, name string, opt apps.LogOptions, w io.Writer) error {
-	app, err := d.Store.App(ctx, name)
-	if err != nil || app.Live == 0 {
+	if err := d.Builder.DeleteCache(ctx, name); err != nil {
 		return err
 	}
-	instances, err := d.Engine.List(ctx, runner.Selector{App: name, Release: strconv.FormatInt(app.Live, 10)})
+	d.RouterLog.set(name, nil)
+	return d.Logbook.Remove(app.ID)
+}
+
+// DeleteCache implements apps.Runtime.
+func (d *Deployer) DeleteCache(ctx context.Context, name string) error {
+	app, err := d.Store.App(ctx, name)
 	if err != nil {
 		return err
 	}
-	var (
-		writing sync.Mutex // guards w and failed
-		failed  error
-		reading sync.WaitGroup
-	)
-	for _, i := range instances {
-		if opt.Filter != "" && opt.Filter != i.Name() && opt.Filter != i.Type {
-			continue
-		}
-		read := func() {
-			lines := &labelled{mu: &writing, w: w, label: "[" + i.Name() + "] "}
-			err := d.Engine.Logs(ctx, i.ID, runner.LogOptions{Tail: opt.Lines, Follow: opt.Follow}, lines)
-			lines.flush()
-			writing.Lock()
-			defer writing.Unlock()
-			if !errors.Is(err, runner.ErrNotFound) && ctx.Err() == nil {
-				failed = errors.Join(failed, err)
-			}
-		}
-		if opt.Follow {
-			reading.Go(read)
-		} else {
-			read()
-		}
+	leave, ok := d.queue.try(name, app.Owner, "deletion of the build cache of "+name)
+	if !ok {
+		return fmt.Errorf("the build cache of %s is in use: wait for the deployment under way ('deployment-follow %s'), or cancel it ('deployment-cancel %s')", name, name, name)
 	}
-	reading.Wait()
-	return errors.Join(failed, d.lastWords(app, opt, w))
-}
-
-// lastWords writes what given-up containers have said last.
-func (d *Deployer) lastWords(app state.App, opt apps.LogOptions, w io.Writer) error {
-	var writing sync.Mutex
-	for _, s := range d.reconciler.crashes.given(app.Name, strconv.FormatInt(app.Live, 10)) {
-		if opt.Filter != "" && opt.Filter != s.name() && opt.Filter != s.Type {
-			continue
-		}
-		_, output := d.reconciler.crashes.gaveUp(s)
-		lines := &labelled{mu: &writing, w: w, label: "[" + s.name() + "] "}
-		_, err := io.WriteString(lines, output)
-		lines.flush()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// labelled puts a label before each line and writes whole lines only.
-type labelled struct {
-	mu      *sync.Mutex // guards w, which others write to
-	w       io.Writer
-	label   string
-	partial string
-}
-
-func (l *labelled) Write(p []byte) (int, error) {
-	l.partial += string(p)
-	for {
-		line, rest, whole := strings.Cut(l.partial, "\n")
-		if !whole {
-			return len(p), nil
-		}
-		l.partial = rest
-		if err := l.line(line); err != nil {
-			return 0, err
-		}
-	}
-}
-
-func (l *labelled) line(text string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, err := fmt.Fprintln(l.w, l.label+printable(text))
-	return err
-}
-
-func (l *labelled) flush() {
-	if l.partial != "" {
-		_ = l.line(l.partial) // a reader that is gone is noticed by the next line
-		l.partial = ""
-	}
+	defer leave()
+	return d.Builder.DeleteCache(ctx, name)
 }

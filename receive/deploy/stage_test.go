@@ -61,7 +61,7 @@ func newStage(t *testing.T, limits Limits) *stage {
 	s.engine = &puppet{stage: s, listener: listener, instances: map[string]*runner.Instance{}, changed: make(chan struct{}),
 		specs: map[string]runner.Spec{}, fails: map[string]error{}}
 	s.builder = &mason{stage: s}
-	s.d = New(Config{Store: store, Builder: s.builder, Engine: s.engine, Router: scribe{s.router, s}, Refs: heads{}, Limits: limits,
+	s.d = New(Config{Store: store, Builder: s.builder, Engine: s.engine, Router: scribe{s.router, s}, Refs: heads{}, Logbook: logbook(t, t.TempDir()), Limits: limits,
 		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
 	return s
 }
@@ -237,6 +237,12 @@ func (p *puppet) add(spec runner.Spec, number int) (runner.Instance, error) {
 	p.instances[i.ID] = i
 	p.tell()
 	return *i, nil
+}
+
+// Lines implements runner.Engine: puppets are silent.
+func (p *puppet) Lines(ctx context.Context, _, _ string, _ func(runner.Line) error) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 func (p *puppet) forget(id string) {

@@ -36,7 +36,7 @@ func TestStatus(t *testing.T) {
 
 	lost := one("2", "worker", runner.Exited)
 	d.reconciler.crashes.see(lost, lost.Started)
-	d.reconciler.crashes.giveUp(slotOf(lost), time.Now(), "")
+	d.reconciler.crashes.giveUp(slotOf(lost), time.Now())
 	check("a worker given up", "crashed", 2, 2, one("2", "web", runner.Running))
 	check("the next release", "running", 3, 1, one("3", "web", runner.Running))
 }

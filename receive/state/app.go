@@ -15,13 +15,15 @@ type App struct {
 	Owner   string
 	Live    int64 // id of the deployment whose release serves, 0 none
 	Created time.Time
+
+	RouterLogs bool // the router's records are in the app's log
 }
 
-const appColumns = "id, name, owner, live, created"
+const appColumns = "id, name, owner, live, created, router_logs"
 
 func scanApp(r row) (a App, err error) {
 	var created int64
-	err = r.Scan(&a.ID, &a.Name, &a.Owner, &a.Live, &created)
+	err = r.Scan(&a.ID, &a.Name, &a.Owner, &a.Live, &created, &a.RouterLogs)
 	a.Created = at(created)
 	return a, err
 }
@@ -44,6 +46,11 @@ func (s *Store) App(ctx context.Context, name string) (App, error) {
 // Apps returns all apps by name.
 func (s *Store) Apps(ctx context.Context) ([]App, error) {
 	return query(ctx, s, scanApp, "SELECT "+appColumns+" FROM apps ORDER BY name")
+}
+
+// SetRouterLogs notes whether the router's records are wanted in the app's log.
+func (s *Store) SetRouterLogs(ctx context.Context, name string, on bool) error {
+	return s.execOne(ctx, "app "+name, "UPDATE apps SET router_logs = ? WHERE name = ?", on, name)
 }
 
 // DeleteApp forgets an app and everything about it.

@@ -22,7 +22,7 @@ func (e *Engine) Logs(ctx context.Context, id string, opt runner.LogOptions, w i
 		tail = strconv.Itoa(opt.Tail)
 	}
 	stream, err := e.client.ContainerLogs(ctx, instance.ID, container.LogsOptions{
-		ShowStdout: true, ShowStderr: true, Follow: opt.Follow, Tail: tail,
+		ShowStdout: true, ShowStderr: true, Tail: tail,
 	})
 	if err != nil {
 		return wrap(ctx, "logs of "+id, err)

@@ -43,7 +43,8 @@ func Run(t *testing.T, h Harness) {
 		{"memory limit", testMemory},
 		{"process limit", testPIDs},
 		{"logs", testLogs},
-		{"logs follow", testLogsFollow},
+		{"lines", testLines},
+		{"lines gone on with", testLinesAgain},
 		{"logs missing", testLogsMissing},
 		{"watch", testWatch},
 		{"watch slow reader", testWatchSlow},
@@ -176,11 +177,16 @@ func (f *fixture) accepts(addr string) bool {
 	return conn.Close() == nil
 }
 
-// follow writes the instance's log to the returned buffer until the instance ends; the error comes on the channel.
+// follow writes the instance's lines to the returned buffer until the instance ends; the error comes on the channel.
 func (f *fixture) follow(id string) (*buffer, <-chan error) {
 	out, done := &buffer{}, make(chan error, 1)
-	go func() { done <- f.engine.Logs(f.ctx, id, runner.LogOptions{Follow: true}, out) }()
+	go func() { done <- f.engine.Lines(f.ctx, id, "", func(l runner.Line) error { return out.line(l) }) }()
 	return out, done
+}
+
+func (b *buffer) line(l runner.Line) error {
+	_, err := b.Write(append(l.Text, '\n'))
+	return err
 }
 
 // buffer is a bytes.Buffer that can be read while it is written to.

@@ -384,16 +384,18 @@ func TestFollowGoesOnToTheEnd(t *testing.T) {
 	dir := t.TempDir()
 	e := open(t, dir)
 	i := start(t, e, bash(image(t, "f", ""), `echo one; while [ ! -e go ]; do sleep 0.01; done; echo two; printf three`))[0]
-	var out bytes.Buffer
+	var lines []string
 	done := make(chan error, 1)
-	go func() { done <- e.Logs(t.Context(), i.ID, runner.LogOptions{Follow: true}, &out) }()
+	go func() {
+		done <- e.Lines(t.Context(), i.ID, "", func(l runner.Line) error { lines = append(lines, string(l.Text)); return nil })
+	}()
 	if err := os.WriteFile(filepath.Join(dir, "instances", i.ID, "app", "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if got, want := out.String(), "one\ntwo\nthree"; got != want {
+	if got, want := strings.Join(lines, "|"), "one|two|three"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

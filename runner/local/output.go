@@ -103,27 +103,41 @@ func (o *output) copyTo(ctx context.Context, w io.Writer, f *os.File, pos int64)
 		if err := ctx.Err(); err != nil {
 			return pos, err
 		}
-		start, base := o.bounds()
-		if pos < start {
-			if _, err := fmt.Fprintf(w, "\n[%d bytes of output dropped]\n", start-pos); err != nil {
-				return pos, err
-			}
-			pos = start
-		}
-		n, err := f.ReadAt(buf, pos-base)
-		if err != nil && !errors.Is(err, io.EOF) {
+		n, dropped, err := o.readAt(f, buf, pos)
+		if err != nil || n == 0 {
 			return pos, err
 		}
-		if start, nowBase := o.bounds(); start > pos || nowBase != base {
-			continue // trimmed under our hands: buf may hold a piece of the hole
-		}
-		if n == 0 {
-			return pos, nil
+		if dropped > 0 {
+			if _, err := fmt.Fprintf(w, "\n%s\n", droppedText(dropped)); err != nil {
+				return pos, err
+			}
 		}
 		if _, err := w.Write(buf[:n]); err != nil {
 			return pos, err
 		}
-		pos += int64(n)
+		pos += dropped + int64(n)
+	}
+}
+
+func droppedText(n int64) string { return fmt.Sprintf("[%d bytes of output dropped]", n) }
+
+// readAt reads what there is from pos on, or from the oldest byte kept if that is later, and returns how many bytes it read and how many it
+// had to leave out before. At the end both are 0.
+func (o *output) readAt(f *os.File, buf []byte, pos int64) (n int, dropped int64, err error) {
+	for {
+		start, base := o.bounds()
+		dropped = max(0, start-pos)
+		n, err = f.ReadAt(buf, pos+dropped-base)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, 0, err
+		}
+		if nowStart, nowBase := o.bounds(); nowStart > pos+dropped || nowBase != base {
+			continue // trimmed under our hands: buf may hold a piece of the hole
+		}
+		if n == 0 {
+			dropped = 0
+		}
+		return n, dropped, nil
 	}
 }
 

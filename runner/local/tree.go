@@ -89,9 +89,12 @@ func copyFile(dst, src string) (err error) {
 	return out.Chmod(info.Mode().Perm())
 }
 
-// removeTree is os.RemoveAll that also removes what lies in directories without write permission.
+// removeTree is os.RemoveAll that also removes what lies in directories without write permission, and what is written meanwhile.
 func removeTree(dir string) error {
 	err := os.RemoveAll(dir)
+	for tries := 0; errors.Is(err, syscall.ENOTEMPTY) && tries < 10; tries++ { // the record of a process that has just ended, for one
+		err = os.RemoveAll(dir)
+	}
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}

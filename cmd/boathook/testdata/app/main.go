@@ -27,6 +27,16 @@ func main() {
 	case "worker": // lives until SIGTERM
 		fmt.Println("worker started", boot)
 		wait()
+	case "tick": // counts, fast enough that something is always said while nobody listens
+		for i := 1; ; i++ {
+			fmt.Println("tick", i)
+			time.Sleep(10 * time.Millisecond)
+		}
+	case "flood": // prints 30 MB as fast as it can
+		for i := range 300_000 {
+			fmt.Printf("%099d\n", i)
+		}
+		wait()
 	case "deaf": // lives, but never listens
 		fmt.Println("not listening")
 		wait()
