@@ -191,8 +191,8 @@ func TestEngineFaults(t *testing.T) {
 		case strings.Contains(out, "Internal error in deployment") && fault == "answers 500":
 			outcome = "refused, as an internal error"
 			b.serves(w.version - 1)
-		case strings.Contains(out, "Postdeploy hook could not be started") && fault == "answers 500":
-			outcome = "refused, as the hook could not be started"
+		case strings.Contains(out, "could not be started") && fault == "answers 500": // the hook, or the application
+			outcome = "refused, as what is to run could not be started"
 			b.serves(w.version - 1)
 		default:
 			t.Fatalf("%s, the engine %s: no sentence to the pusher:\n%s", phase.name, fault, out)
