@@ -35,24 +35,22 @@ func TestAccessLog(t *testing.T) {
 		}
 	}
 	b.stop()
-	type line struct {
-		Path, App string
-		Status    int
-	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []line
+	got := map[int]int{} // lines, by status; their order is that in which requests ended
 	for decoder := json.NewDecoder(bytes.NewReader(text)); decoder.More(); {
-		var l line
-		if err := decoder.Decode(&l); err != nil {
+		var line struct {
+			Path   string
+			Status int
+		}
+		if err := decoder.Decode(&line); err != nil || line.Path == "" {
 			t.Fatalf("%v in\n%s", err, text)
 		}
-		got = append(got, l)
+		got[line.Status]++
 	}
-	want := []line{{"/first", "", 404}, {"/third", "", 404}, {"/", "my-app", 503}, {"/", "my-app", 503}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(map[int]int{404: 2, 503: 2}, got); diff != "" {
 		t.Errorf("%s\n%s", diff, text)
 	}
 }
