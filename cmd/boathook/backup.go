@@ -23,7 +23,7 @@ const backupUsage = `boathook backup [-data DIR] FILE      ("-" is standard outp
   write an archive of the data directory to FILE, while boathook serves or while it does not:
   the database, the key to the variables, the repositories and the host keys.
   Whoever has the file can read everything: it is for its owner alone (mode 0600).
-  Images are not in it; 'boathook restore' says what that means.
+  Images and the apps' logs are not in it; 'boathook restore' says what that means.
 `
 
 // backup is `boathook backup`.

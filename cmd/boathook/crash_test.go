@@ -24,7 +24,7 @@ import (
 	"boathook/runner"
 )
 
-var every = flag.Int("every", 10, "TestCrash dies at each so-manieth event")
+var every = flag.Int("every", 20, "TestCrash dies at each so-manieth event, TestEngineFaults takes each so-manieth fault")
 
 // patience bounds every wait of these tests; strays are looked for every minute.
 const patience = 2 * time.Minute
@@ -174,8 +174,13 @@ func (w *walk) mortal(at int) (events []string, outcome string) {
 	w.nextVersion()
 
 	events = w.pushAndDie(at)
+	begin := time.Now()
 	after := w.serve()
 	defer after.stop()
+	if !after.answers() {
+		w.t.Errorf("the app is not served after the restart")
+	}
+	w.t.Attr("served", time.Since(begin).Round(time.Millisecond).String())
 	head := strings.TrimSpace(w.git("rev-parse", "HEAD"))
 	last := after.last()
 	outcome = string(last.Status)

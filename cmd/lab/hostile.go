@@ -16,7 +16,7 @@ func runHostile(ctx context.Context, args []string, out io.Writer) (map[string]a
 	}
 	cases := 0
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	broken, err := runTests(ctx, func(test, value string) {
+	broken, err := runTests(ctx, func(test, _, value string) {
 		cases++
 		fmt.Fprintf(w, "%s\t%s\n", test, value)
 	}, "-run", "^(TestHostilePacks|TestCostlyPacks|TestRequestCaps)$", "./receive/gitpack")

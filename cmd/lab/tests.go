@@ -13,8 +13,8 @@ import (
 // testEvent is a line of `go test -json` (cmd/test2json). An attribute comes from testing.T.Attr.
 type testEvent struct{ Action, Package, Test, Key, Value string }
 
-// runTests runs tests of the module and calls outcome for each attribute of that name. A test that fails or is skipped breaks a promise.
-func runTests(ctx context.Context, outcome func(test, value string), args ...string) (broken []string, err error) {
+// runTests runs tests of the module and tells attribute what they have noted with testing.T.Attr. A test that fails or is skipped breaks a promise.
+func runTests(ctx context.Context, attribute func(test, key, value string), args ...string) (broken []string, err error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-C", moduleDir(), "-json", "-count", "1", "-timeout", "60m"}, args...)...)
 	lines, err := cmd.StdoutPipe()
 	if err == nil {
@@ -29,8 +29,8 @@ func runTests(ctx context.Context, outcome func(test, value string), args ...str
 			continue
 		}
 		switch {
-		case e.Action == "attr" && e.Key == "outcome":
-			outcome(e.Test, e.Value)
+		case e.Action == "attr":
+			attribute(e.Test, e.Key, e.Value)
 		case e.Action == "fail", e.Action == "skip" && e.Test != "":
 			broken = append(broken, strings.TrimSpace(fmt.Sprintf("%s %s: %s", e.Package, e.Test, e.Action)))
 		}
