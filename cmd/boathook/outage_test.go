@@ -99,6 +99,13 @@ func (l *lame) cut(away bool) {
 	clear(l.conns)
 }
 
+// back lets connections through again, and leaves those that there are alone: by now somebody may use them for something else.
+func (l *lame) back() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away = false
+}
+
 func (l *lame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request := r.Method + " " + r.URL.Path
 	l.mu.Lock()
@@ -127,13 +134,13 @@ func (l *lame) strike(kind string, w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(`{"message":"out of order"}`))
 	case "goes away":
 		l.cut(true)
-		time.AfterFunc(outage, func() { l.cut(false) })
+		time.AfterFunc(outage, l.back)
 	case "goes away after the deed": // the answer is lost
 		ctx, cancel := context.WithTimeout(r.Context(), outage) // some answers last as long as a container
 		l.engine.ServeHTTP(nowhere{http.Header{}}, r.WithContext(ctx))
 		cancel()
 		l.cut(true)
-		time.AfterFunc(outage, func() { l.cut(false) })
+		time.AfterFunc(outage, l.back)
 	case "hangs":
 		time.Sleep(outage)
 		l.cut(false)

@@ -11,7 +11,7 @@ import (
 )
 
 // testEvent is a line of `go test -json` (cmd/test2json). An attribute comes from testing.T.Attr.
-type testEvent struct{ Action, Package, Test, Key, Value string }
+type testEvent struct{ Action, Package, Test, Key, Value, Output string }
 
 // runTests runs tests of the module and tells attribute what they have noted with testing.T.Attr. A test that fails or is skipped breaks a promise.
 func runTests(ctx context.Context, attribute func(test, key, value string), args ...string) (broken []string, err error) {
@@ -23,6 +23,7 @@ func runTests(ctx context.Context, attribute func(test, key, value string), args
 	if err != nil {
 		return nil, err
 	}
+	said := map[string]string{} // by test, the output
 	for scan := bufio.NewScanner(lines); scan.Scan(); {
 		var e testEvent
 		if json.Unmarshal(scan.Bytes(), &e) != nil {
@@ -31,8 +32,10 @@ func runTests(ctx context.Context, attribute func(test, key, value string), args
 		switch {
 		case e.Action == "attr":
 			attribute(e.Test, e.Key, e.Value)
+		case e.Action == "output":
+			said[e.Test] += e.Output
 		case e.Action == "fail", e.Action == "skip" && e.Test != "":
-			broken = append(broken, strings.TrimSpace(fmt.Sprintf("%s %s: %s", e.Package, e.Test, e.Action)))
+			broken = append(broken, strings.TrimSpace(fmt.Sprintf("%s %s: %s\n%s", e.Package, e.Test, e.Action, said[e.Test])))
 		}
 	}
 	var exit *exec.ExitError
