@@ -25,6 +25,9 @@ import (
 // later; callers retry. An error that does not wrap it is an answer.
 var ErrUnavailable = errors.New("the container engine is not reachable")
 
+// ErrOutput is wrapped by an error of Run for a process that has ended as Exit says, but of whose output the end may be missing.
+var ErrOutput = errors.New("the end of the output may be missing")
+
 // ErrNotFound is wrapped where an instance or an image does not exist (any more).
 var ErrNotFound = errors.New("not found")
 
@@ -72,6 +75,9 @@ type Spec struct {
 	// TYPE-First to TYPE-(First+Replicas-1); Run makes the single TYPE-First.
 	First    int
 	Replicas int // Start only
+	// Reserve is the ID of an instance of the same app whose Addr no other container gets through to while that of Run exists; "" for none. An
+	// engine that does not keep its containers apart cannot keep them from there either. Run only.
+	Reserve string
 }
 
 // Phase is what an instance is doing.
@@ -96,6 +102,8 @@ type Instance struct {
 	ExitCode int // valid if Phase is Exited or Restarting; -1 if not known
 	// OOMKilled tells that the memory limit ended it.
 	OOMKilled bool
+	OneOff    bool      // made by Run
+	Command   string    // the last word of Spec.Argv, which with a shell is what it runs; "" without Argv
 	Started   time.Time // of the current run; zero while pending
 	Restarts  int       // restarts by the engine since the start
 }
@@ -103,10 +111,37 @@ type Instance struct {
 // Name is the container's name within its app, e.g. "web-1".
 func (i Instance) Name() string { return fmt.Sprintf("%s-%d", i.Type, i.Number) }
 
+// IO is what a one-off reads and writes.
+type IO struct {
+	// In is its standard input; nil: nothing to read. With a terminal, what is typed. When Run returns, a Read of In may still be
+	// under way, and what it brings is lost: the caller ends it.
+	In  io.Reader
+	Out io.Writer // standard output; with a terminal, all that is shown
+	Err io.Writer // standard error; nil: it goes to Out. Never used with a terminal
+	// Terminal gives the process a terminal for its three streams; nil: they are pipes.
+	Terminal *Terminal
+}
+
+// Terminal is the terminal of a one-off.
+type Terminal struct {
+	Size    Size
+	Resized <-chan Size // new sizes; Run reads it until the process has ended. May be nil
+}
+
+// Size is that of a terminal, in characters. It has no name of its own, so that packages that do not know each other can hand it on.
+type Size = struct{ Columns, Rows uint16 }
+
 // Exit is how a one-off ended.
 type Exit struct {
 	Code      int // 128+n if a signal n ended it
 	OOMKilled bool
+}
+
+// Usage is what an instance uses at one moment.
+type Usage struct {
+	CPU    time.Duration // of all its processes since they were started; two of them make a percentage
+	Memory int64         // bytes, without the file cache that the kernel can take back
+	Limit  int64         // bytes of memory that it may use; 0 if nothing enforces one
 }
 
 // LogOptions choose what Logs writes.
@@ -147,13 +182,13 @@ type Engine interface {
 	// closed when ctx ends, or when the engine is lost for good.
 	Watch(ctx context.Context, sel Selector) (<-chan []Instance, error)
 
-	// Run starts one container, copies its output (stdout and stderr as they come) to out,
-	// waits for the process to end, and removes the container on every path, killing what is
-	// left in it. It returns when the main process has ended even if something in it still holds the
-	// output open. A non-zero exit is not an error.
-	Run(ctx context.Context, spec Spec, out io.Writer) (Exit, error)
+	// Run starts one container, connects it with io until the main process has ended, and removes the container on every path, killing what
+	// is left in it. It returns then even if something in it still holds the output open, and not before Out and Err have
+	// taken what was written. The output is not kept. A non-zero exit is not an error, and how a process has ended is told also if its container
+	// cannot be removed then.
+	Run(ctx context.Context, spec Spec, io IO) (Exit, error)
 
-	// Logs writes what is kept of an instance's output, oldest first, to w. Works for exited instances.
+	// Logs writes what is kept of an instance's output, oldest first, to w. Works for exited instances, not for those of Run.
 	Logs(ctx context.Context, id string, opt LogOptions, w io.Writer) error
 
 	// Lines calls each with the lines of an instance's output that are kept, and then with those that come, until the instance
@@ -169,6 +204,15 @@ type Engine interface {
 
 	// RemoveInstance is Remove for a single one. A missing instance is no error.
 	RemoveInstance(ctx context.Context, id string, grace time.Duration) error
+
+	// Signal sends a signal, named without its SIG ("USR1"), to the main process of a running instance, which may share it with its process
+	// group. It does not wait for what comes of it. One that does not run, or any more, is ErrNotFound, a name that the engine
+	// does not know another error. Keep may not hold any more for an instance that ends after it: the caller looks.
+	Signal(ctx context.Context, id, signal string) error
+
+	// Stats tells what a running instance uses. One that does not run is ErrNotFound; errors.ErrUnsupported is wrapped where
+	// the system cannot tell.
+	Stats(ctx context.Context, id string) (Usage, error)
 
 	// Groups lists every group of which at least one container exists, sorted. For reconciliation at start.
 	Groups(ctx context.Context) ([]Group, error)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/go-units"
 
 	"boathook/runner"
@@ -52,6 +54,8 @@ type blueprint struct {
 	network string
 	call    string
 	once    bool
+	io      runner.IO        // of once
+	guest   net.HardwareAddr // of what has a reservation; nil: the engine's choice
 }
 
 // create makes the container with the given number and returns its id. A context that ends meanwhile does not
@@ -67,7 +71,15 @@ func (e *Engine) create(ctx context.Context, b blueprint, number int) (string, e
 	}
 	requestCtx, cancel := detached(ctx)
 	defer cancel()
-	made, err := e.client.ContainerCreate(requestCtx, e.config(b, p), e.hostConfig(b.spec.Limits), e.endpoint(b), nil, name)
+	host := e.hostConfig(b.spec.Limits)
+	host.NetworkMode = container.NetworkMode(b.network) // to which engines before 25.0 give the hardware address
+	if t := b.io.Terminal; t != nil {
+		host.ConsoleSize = [2]uint{uint(t.Size.Rows), uint(t.Size.Columns)} // engines before 23.0 take no notice: see resize
+	}
+	if b.once {
+		host.LogConfig = container.LogConfig{Type: "none"} // all of it is taken as it comes
+	}
+	made, err := e.client.ContainerCreate(requestCtx, e.config(b, p), host, e.endpoint(b), nil, name)
 	if err != nil {
 		return "", wrap(requestCtx, "create "+name, err)
 	}
@@ -86,6 +98,13 @@ func (e *Engine) config(b blueprint, p part) *container.Config {
 		Labels:      p.labels(e.cfg.Namespace, b.call),
 		StopSignal:  e.cfg.StopSignal,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}, // readiness is the caller's business
+		Tty:         b.io.Terminal != nil,
+		OpenStdin:   b.io.In != nil,
+		StdinOnce:   b.io.In != nil,
+	}
+	if b.guest != nil && versions.LessThan(e.client.ClientVersion(), perNetwork) {
+		//lint:ignore SA1019 these versions know no other place
+		c.MacAddress = b.guest.String()
 	}
 	if len(b.spec.Argv) > 0 {
 		c.Entrypoint = b.spec.Argv[:1]
@@ -156,8 +175,15 @@ func (e *Engine) hostConfig(limits runner.Limits) *container.HostConfig {
 	}
 }
 
+// perNetwork is the version of the API from which on the hardware address of a container is one of each of its networks.
+const perNetwork = "1.44"
+
 func (e *Engine) endpoint(b blueprint) *network.NetworkingConfig {
-	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{b.network: {}}}
+	settings := &network.EndpointSettings{}
+	if b.guest != nil && versions.GreaterThanOrEqualTo(e.client.ClientVersion(), perNetwork) {
+		settings.MacAddress = b.guest.String()
+	}
+	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{b.network: settings}}
 }
 
 // user returns who runs the image: the user that it names itself unless that is root. A name is believed; an

@@ -4,8 +4,12 @@ package docker
 
 import "errors"
 
-// ensure, put, try and remove need the kernel that the containers run on.
+// All of this needs the kernel that the containers run on.
 func (f *fence) ensure() error { return errors.ErrUnsupported }
 func (f *fence) put() error    { return errors.ErrUnsupported }
 func (f *fence) try() error    { return errors.ErrUnsupported }
 func (f *fence) remove() error { return errors.ErrUnsupported }
+
+func (r reservation) put(string) error { return errors.ErrUnsupported }
+func removeBridgeTable(string) error   { return errors.ErrUnsupported }
+func bridgeTables() ([]string, error)  { return nil, errors.ErrUnsupported }

@@ -64,7 +64,7 @@ func removeAfter(t *testing.T, e *docker.Engine) {
 func run(t *testing.T, e *docker.Engine, spec runner.Spec) (runner.Exit, string) {
 	t.Helper()
 	var out bytes.Buffer
-	exit, err := e.Run(t.Context(), spec, &out)
+	exit, err := e.Run(t.Context(), spec, runner.IO{Out: &out})
 	if err != nil {
 		t.Fatal(err)
 	}

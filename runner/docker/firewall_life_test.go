@@ -142,24 +142,36 @@ func TestNoFence(t *testing.T) {
 func overTCP(c *client.Client) func(*testing.T, func(*client.Client) error) {
 	return func(t *testing.T, f func(*client.Client) error) {
 		t.Helper()
-		kind, addr, err := parseHost(c.DaemonHost())
-		if err != nil {
-			t.Fatal(err)
-		}
-		proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
-		proxy.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, kind, addr)
-		}}
-		server := httptest.NewServer(proxy)
-		t.Cleanup(server.Close)
-		remote, err := client.NewClientWithOpts(client.WithHost("tcp://"+server.Listener.Addr().String()), client.WithAPIVersionNegotiation())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := f(remote); err != nil {
+		if err := f(through(t, passTo(t, c))); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// passTo passes requests on to an engine.
+func passTo(t *testing.T, c *client.Client) http.Handler {
+	t.Helper()
+	kind, addr, err := parseHost(c.DaemonHost())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
+	proxy.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, kind, addr)
+	}}
+	return proxy
+}
+
+// through returns a client of an engine that answers like engine.
+func through(t *testing.T, engine http.Handler) *client.Client {
+	t.Helper()
+	server := httptest.NewServer(engine)
+	t.Cleanup(server.Close)
+	c, err := client.NewClientWithOpts(client.WithHost("tcp://"+server.Listener.Addr().String()), client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func inEmptyNetwork(c *client.Client) func(*testing.T, func(*client.Client) error) {

@@ -72,22 +72,23 @@ func TestNobodyComesIn(t *testing.T) {
 	e, _ := scene(t, connect(t))
 	o := newOutside(t)
 	addr := listening(t, e, "app")
-	dial := func() error {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			return err
-		}
-		return c.Close()
-	}
-	poll(t, "this machine reaches the container", func() bool { return dial() == nil })
+	poll(t, "this machine reaches the container", func() bool { return dial(addr) == nil })
 	o.in(t, func() error {
-		if err := dial(); err == nil {
+		if err := dial(addr); err == nil {
 			t.Error("another machine reaches the container")
 		} else if !errors.Is(err, syscall.EHOSTUNREACH) {
 			t.Errorf("another machine is not refused by the fence: %v", err)
 		}
 		return nil
 	})
+}
+
+func dial(addr string) error {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 // TestForwardedPortRefused forwards a port of this machine to another one, as is done with a container's published

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
@@ -28,6 +29,9 @@ func (e *Engine) Lines(ctx context.Context, id, after string, each func(runner.L
 		options.Since = from.since().Format(time.RFC3339Nano)
 	}
 	stream, err := e.client.ContainerLogs(ctx, instance.ID, options)
+	if errdefs.IsConflict(err) { // it is being removed, and what it has said with it
+		return fmt.Errorf("lines of %s: %w: %w", id, runner.ErrNotFound, err)
+	}
 	if err != nil {
 		return wrap(ctx, "lines of "+id, err)
 	}

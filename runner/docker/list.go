@@ -97,6 +97,8 @@ func read(got container.InspectResponse) runner.Instance {
 		Image:    got.Config.Image,
 		Started:  startTime(got.State),
 		Restarts: got.RestartCount,
+		OneOff:   p.once,
+		Command:  lastWord(got.Config),
 	}
 	if i.Phase == runner.Running && p.port != "" {
 		i.Addr = address(got, p.port)
@@ -106,6 +108,15 @@ func read(got container.InspectResponse) runner.Instance {
 		i.OOMKilled = oomKilled(got.State)
 	}
 	return i
+}
+
+// lastWord is that of the command line.
+func lastWord(c *container.Config) string {
+	line := slices.Concat(c.Entrypoint, c.Cmd)
+	if len(line) == 0 {
+		return ""
+	}
+	return line[len(line)-1]
 }
 
 func phase(s *container.State) runner.Phase {

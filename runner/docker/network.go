@@ -25,8 +25,9 @@ const bridgeOption = "com.docker.network.bridge.name"
 // when nobody holds a lease and no container of the app is left. One boathook a namespace is assumed. All of them
 // are behind one fence.
 type networks struct {
-	engine *Engine
-	fence  *fence
+	engine       *Engine
+	fence        *fence
+	reservations *reservations
 
 	mu   sync.Mutex // guards apps and the counters in it
 	apps map[string]*appNetwork
@@ -40,7 +41,10 @@ type appNetwork struct {
 }
 
 func newNetworks(e *Engine) *networks {
-	return &networks{engine: e, fence: newFence(e.cfg), apps: map[string]*appNetwork{}}
+	return &networks{
+		engine: e, fence: newFence(e.cfg), apps: map[string]*appNetwork{},
+		reservations: &reservations{namespace: e.cfg.Namespace, log: e.log, held: map[string]bool{}},
+	}
 }
 
 // open drops what networks an earlier boathook has left without a container, and puts up the fence. That it cannot
@@ -68,9 +72,16 @@ func (n *networks) open(ctx context.Context) error {
 	err = n.fence.open(ctx, n.engine.client, left > 0)
 	if errors.Is(err, errNoFence) {
 		n.engine.log.Warn("apps can reach this machine's own ports and its cloud's metadata", "err", err)
+		n.reservations.off = true
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if err := n.reservations.open(func() (map[string]bool, error) { return n.containers(ctx) }); err != nil {
+		n.engine.log.Warn("reservations of an earlier boathook not ended", "err", err)
+	}
+	return nil
 }
 
 // inhabited are the apps that have a container.
@@ -81,6 +92,16 @@ func (n *networks) inhabited(ctx context.Context) (map[string]bool, error) {
 		apps[c.Labels[labelApp]] = true
 	}
 	return apps, wrap(ctx, "list containers", err)
+}
+
+// containers are the short ids of all that there are.
+func (n *networks) containers(ctx context.Context) (map[string]bool, error) {
+	all, err := n.engine.client.ContainerList(ctx, container.ListOptions{All: true, Filters: n.engine.selected(runner.Selector{})})
+	ids := map[string]bool{}
+	for _, c := range all {
+		ids[shortID.FindString(c.ID)] = true
+	}
+	return ids, wrap(ctx, "list containers", err)
 }
 
 // lease returns the name of the app's network, making it if need be. It stays until release is called.

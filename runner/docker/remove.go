@@ -34,6 +34,7 @@ func (e *Engine) Remove(ctx context.Context, sel runner.Selector, grace time.Dur
 func (e *Engine) RemoveInstance(ctx context.Context, id string, grace time.Duration) error {
 	instance, err := e.instance(ctx, id)
 	if errors.Is(err, runner.ErrNotFound) {
+		e.networks.reservations.end(id)
 		return nil
 	}
 	if err != nil {
@@ -59,23 +60,53 @@ func (e *Engine) dropNetworks(ctx context.Context, sel runner.Selector) error {
 }
 
 // stopAndDestroy gives the container its grace, in whole seconds rounded up as the engine counts them. To stop it
-// through the engine also ends its restarts.
+// through the engine also ends its restarts. One that the engine fails to stop is killed.
 func (e *Engine) stopAndDestroy(ctx context.Context, id string, grace time.Duration) error {
 	if grace > 0 {
 		seconds := int((grace + time.Second - 1) / time.Second)
 		err := e.client.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
-		if isNotFound(err) {
-			return nil
+		if err = wrap(ctx, "stop "+id, err); ctx.Err() != nil || errors.Is(err, runner.ErrUnavailable) {
+			return err
 		}
-		if err != nil {
-			return wrap(ctx, "stop "+id, err)
+		if err != nil && !isNotFound(err) {
+			e.log.Warn("not stopped, so killed", "container", id, "err", err)
 		}
 	}
 	return e.destroy(ctx, id)
 }
 
-// destroy kills what still runs and removes the container with its volumes. It is no error that it is gone.
+// destroy kills what still runs and removes the container with its volumes, and what was kept for it alone. It is no error that it is gone.
 func (e *Engine) destroy(ctx context.Context, id string) error {
+	err := e.kill(ctx, id)
+	if err == nil {
+		e.networks.reservations.end(id)
+	}
+	return err
+}
+
+// How often the engine is asked to remove a container, and the pause between two attempts: a busy one fails now and then, as the process has not
+// ended in the engine's time or a layer is still in use.
+const (
+	removeTries = 3
+	removePause = time.Second
+)
+
+func (e *Engine) kill(ctx context.Context, id string) error {
+	for try := 1; ; try++ {
+		err := e.removeOnce(ctx, id)
+		if err == nil || try == removeTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(removePause):
+			e.log.Warn("removed once more", "container", id, "err", err)
+		}
+	}
+}
+
+func (e *Engine) removeOnce(ctx context.Context, id string) error {
 	err := e.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	switch {
 	case err == nil || isNotFound(err):

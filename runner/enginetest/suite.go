@@ -39,6 +39,12 @@ func Run(t *testing.T, h Harness) {
 		{"run missing image", testRunMissingImage},
 		{"run arguments", testRunArguments},
 		{"run entry point", testEntrypoint},
+		{"run streams", testRunStreams},
+		{"run without input", testRunNoInput},
+		{"run bytes", testRunBytes},
+		{"run unread input", testRunUnread},
+		{"run terminal", testRunTerminal},
+		{"run terminal canceled", testRunTerminalCanceled},
 		{"files apart", testFiles},
 		{"memory limit", testMemory},
 		{"process limit", testPIDs},
@@ -46,6 +52,10 @@ func Run(t *testing.T, h Harness) {
 		{"lines", testLines},
 		{"lines gone on with", testLinesAgain},
 		{"logs missing", testLogsMissing},
+		{"signal", testSignal},
+		{"signal to what does not run", testSignalMissing},
+		{"stats", testStats},
+		{"stats of what does not run", testStatsMissing},
 		{"watch", testWatch},
 		{"watch slow reader", testWatchSlow},
 		{"selector", testSelector},
@@ -121,7 +131,7 @@ func (f *fixture) list(t *testing.T, sel runner.Selector) []runner.Instance {
 func (f *fixture) run(t *testing.T, spec runner.Spec) (runner.Exit, string) {
 	t.Helper()
 	var out buffer
-	exit, err := f.engine.Run(f.ctx, spec, &out)
+	exit, err := f.engine.Run(f.ctx, spec, runner.IO{Out: &out})
 	if err != nil {
 		t.Fatalf("run %s: %v", spec.Group, err)
 	}

@@ -40,7 +40,7 @@ func (c *Config) setDefaults() {
 // Engine runs instances as processes of this host. See the package comment for what that means.
 type Engine struct {
 	cfg  Config
-	lock *os.File // flock of Dir/lock
+	lock *dirLock // flock of Dir/lock
 
 	// ctx ends with Close; everything that this engine runs in the background stops then.
 	ctx    context.Context
@@ -83,6 +83,7 @@ func New(cfg Config) (*Engine, error) {
 		changed:   make(chan struct{}),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
+	hearken()
 	if err := e.adopt(); err != nil {
 		return nil, errors.Join(fmt.Errorf("local engine: %w", err), e.Close())
 	}

@@ -53,6 +53,10 @@ func (i *instance) public() runner.Instance {
 		ExitCode: r.ExitCode,
 		Started:  r.Started,
 		Restarts: r.Restarts,
+		OneOff:   r.OneOff,
+	}
+	if len(r.Argv) > 0 {
+		pub.Command = r.Argv[len(r.Argv)-1]
 	}
 	if r.Phase == runner.Running && r.Port != 0 {
 		pub.Addr = loopback(r.Port)

@@ -122,7 +122,7 @@ func TestEnvironmentIsExactlyTheContracts(t *testing.T) {
 	spec.Argv = []string{"env"}
 	spec.Env = map[string]string{"FOO": "a b", "HOME": "/elsewhere"}
 	var out bytes.Buffer
-	if _, err := e.Run(t.Context(), spec, &out); err != nil {
+	if _, err := e.Run(t.Context(), spec, runner.IO{Out: &out}); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -150,7 +150,7 @@ func TestImageIsCopiedAndPlaceholderReplaced(t *testing.T) {
 	spec := bash(img, "")
 	spec.Argv = []string{"/bin/bash", "-c", `echo changed >"$1/file"; cat "$0" file; pwd`, local.ImageDir + "/file", local.ImageDir}
 	var out bytes.Buffer
-	if exit, err := e.Run(t.Context(), spec, &out); err != nil || exit.Code != 0 {
+	if exit, err := e.Run(t.Context(), spec, runner.IO{Out: &out}); err != nil || exit.Code != 0 {
 		t.Fatal(exit, err)
 	}
 	if !strings.HasPrefix(out.String(), "changed\nchanged\n"+dir+"/instances/") {
@@ -206,6 +206,53 @@ func TestSecondEngineIsRefused(t *testing.T) {
 	if _, err := local.New(local.Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "another boathook") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestLockOfAChild closes an engine while a child holds its lock's file, as one does between fork and exec, and opens the next; and opens one a moment
+// before such a child of a dead process lets go.
+func TestLockOfAChild(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, dir)
+	child := func() *os.File { // shares the lock, as a descriptor that was inherited does
+		fds, err := filepath.Glob("/proc/self/fd/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range fds {
+			if to, err := os.Readlink(fd); err == nil && to == filepath.Join(dir, "lock") {
+				number, err := strconv.Atoi(filepath.Base(fd))
+				if err != nil {
+					t.Fatal(err)
+				}
+				held, err := syscall.Dup(number)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return os.NewFile(uintptr(held), "lock")
+			}
+		}
+		t.Skip("descriptors cannot be listed on this machine")
+		return nil
+	}
+	held := child()
+	defer held.Close()
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next := open(t, dir)
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	letGo := time.AfterFunc(50*time.Millisecond, func() { _ = other.Close() })
+	defer letGo.Stop()
+	open(t, dir)
 }
 
 func TestAdoption(t *testing.T) {
@@ -338,7 +385,7 @@ func TestRunEndsWithItsMainProcess(t *testing.T) {
 	e := open(t, t.TempDir())
 	spec := bash(image(t, "f", ""), `env -i /usr/bin/setsid /bin/sleep 3 & head -c 300000 /dev/zero; echo end; exit 5`)
 	var out bytes.Buffer
-	exit, err := e.Run(t.Context(), spec, &out)
+	exit, err := e.Run(t.Context(), spec, runner.IO{Out: &out})
 	if err != nil || exit.Code != 5 {
 		t.Fatal(exit, err)
 	}
@@ -359,7 +406,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	defer w.Close()
 	done := make(chan error, 1)
 	go func() {
-		_, err := e.Run(ctx, bash(image(t, "f", ""), `echo $$; exec sleep 1000`), w)
+		_, err := e.Run(ctx, bash(image(t, "f", ""), `echo $$; exec sleep 1000`), runner.IO{Out: w})
 		done <- err
 	}()
 	line := make([]byte, 32)

@@ -32,15 +32,18 @@ type process struct {
 	reaped bool
 }
 
-// startProcess runs argv in dir with exactly env, stdin empty, stdout and stderr to out.
-func startProcess(argv []string, dir string, env, marks []string, out *os.File) (*process, error) {
+// startProcess runs argv in dir with exactly env.
+func startProcess(argv []string, dir string, env, marks []string, with stdio) (*process, error) {
 	path, err := lookPath(argv[0], dir, env)
 	if err != nil {
 		return nil, err
 	}
 	cmd := &exec.Cmd{
-		Path: path, Args: argv, Dir: dir, Env: env, Stdout: out, Stderr: out,
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+		Path: path, Args: argv, Dir: dir, Env: env, Stdout: with.out, Stderr: with.err,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Setctty: with.terminal}, // of its standard input
+	}
+	if with.in != nil {
+		cmd.Stdin = with.in
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)

@@ -4,24 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"sync"
-	"time"
 
 	"boathook/runner"
 )
 
-const (
-	// pipeSize bounds what a pipe can hold, in bytes: what a process without privileges may ask for, pipe(7).
-	pipeSize = 1 << 20
-	// pipeWait is how long a read of what lies in a pipe may take. It is there already.
-	pipeWait = 100 * time.Millisecond
-)
-
-// Run is described by [runner.Engine]. A slow out slows the process down. The process has a pipe to boathook, so it
-// does not outlive boathook for long. If out fails, the process is killed.
-func (e *Engine) Run(ctx context.Context, spec runner.Spec, out io.Writer) (runner.Exit, error) {
+// Run is described by [runner.Engine]. A slow writer slows the process down. The process has a pipe or a terminal of boathook's, so it
+// does not outlive boathook for long. If a writer fails, the process is killed.
+func (e *Engine) Run(ctx context.Context, spec runner.Spec, with runner.IO) (runner.Exit, error) {
 	end, err := e.begin(ctx)
 	if err != nil {
 		return runner.Exit{}, err
@@ -31,8 +20,13 @@ func (e *Engine) Run(ctx context.Context, spec runner.Spec, out io.Writer) (runn
 	if err != nil {
 		return runner.Exit{}, fmt.Errorf("run %s: %w", spec.Group, err)
 	}
-	code, err := e.runOnce(ctx, i, out)
-	err = errors.Join(err, e.remove(context.WithoutCancel(ctx), i, 0))
+	code, err := e.runOnce(ctx, i, with)
+	left := e.remove(context.WithoutCancel(ctx), i, 0)
+	if left != nil && err == nil {
+		e.cfg.Log.Error("instance of a process that has ended not removed", "instance", i.rec.ID, "err", left)
+	} else {
+		err = errors.Join(err, left)
+	}
 	if err != nil {
 		return runner.Exit{}, fmt.Errorf("run %s: %w", spec.Group, err)
 	}
@@ -40,47 +34,31 @@ func (e *Engine) Run(ctx context.Context, spec runner.Spec, out io.Writer) (runn
 }
 
 // runOnce runs a new instance to its end. Nothing of it runs when it returns.
-func (e *Engine) runOnce(ctx context.Context, i *instance, out io.Writer) (code int, err error) {
-	kept, err := i.out.open()
+func (e *Engine) runOnce(ctx context.Context, i *instance, with runner.IO) (code int, err error) {
+	s, err := openStreams(with)
 	if err != nil {
 		e.watchOver(i, nil)
 		<-i.busy
 		return 0, err
 	}
-	defer kept.Close()
-	r, w, err := os.Pipe()
-	if err != nil {
-		e.watchOver(i, nil)
-		<-i.busy
-		return 0, err
-	}
-	defer r.Close()
-	err = e.ignite(i, w)
+	defer s.close()
+	err = e.ignite(i, &s.child)
 	<-i.busy
-	if err = errors.Join(err, w.Close()); err != nil {
+	if err = errors.Join(err, s.started()); err != nil {
 		return 0, err
 	}
-
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	both := io.MultiWriter(kept, out)
-	var copying sync.WaitGroup
-	copying.Go(func() {
-		if _, err := io.Copy(both, r); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			cancel(fmt.Errorf("output: %w", err))
-		}
-	})
+	s.carry(cancel)
 	code, err = e.await(ctx, i)
-	// The process has ended; what escaped it may hold the pipe open, and go on writing.
-	err = errors.Join(err, r.SetReadDeadline(time.Now()))
-	copying.Wait()
+	err = errors.Join(err, s.interrupt())
 	if err == nil {
 		err = context.Cause(ctx)
 	}
 	if err != nil {
 		return 0, err
 	}
-	return code, drain(both, r)
+	return code, s.drain()
 }
 
 // await waits until the instance has ended, and ends it if ctx or the engine does.
@@ -104,26 +82,4 @@ func (e *Engine) await(ctx context.Context, i *instance) (code int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return i.rec.ExitCode, err
-}
-
-// drain copies what lies in a pipe, at most as much as it can hold.
-func drain(w io.Writer, r *os.File) error {
-	buf := make([]byte, 32<<10)
-	for left := pipeSize; left > 0; {
-		if err := r.SetReadDeadline(time.Now().Add(pipeWait)); err != nil {
-			return err
-		}
-		n, err := r.Read(buf)
-		left -= n
-		if _, err := w.Write(buf[:n]); err != nil {
-			return fmt.Errorf("output: %w", err)
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("output: %w", err)
-		}
-	}
-	return nil
 }

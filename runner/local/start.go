@@ -58,8 +58,8 @@ func (e *Engine) startAll(ctx context.Context, spec runner.Spec) (made []*instan
 }
 
 // ignite launches a new instance and has it watched over, also if it could not be launched.
-func (e *Engine) ignite(i *instance, out *os.File) error {
-	p, err := e.launch(i, out)
+func (e *Engine) ignite(i *instance, with *stdio) error {
+	p, err := e.launch(i, with)
 	e.watchOver(i, p)
 	if err != nil {
 		return fmt.Errorf("%s-%d: %w", i.rec.Type, i.rec.Number, err)
@@ -131,24 +131,24 @@ func (i *instance) fill(ctx context.Context) error {
 	return i.rec.write(i.dir)
 }
 
-// launch starts the instance's process, which writes to out, or to the instance's output if out is nil. The caller
-// waits for the process, also with an error if it is not nil.
-func (e *Engine) launch(i *instance, out *os.File) (*process, error) {
+// launch starts the instance's process with these streams; if there are none, it reads nothing and writes to the instance's output. The
+// caller waits for the process, also with an error if it is not nil.
+func (e *Engine) launch(i *instance, with *stdio) (*process, error) {
 	if err := e.settlePort(i); err != nil {
 		return nil, err
 	}
-	if out == nil {
+	if with == nil {
 		f, err := i.out.open()
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
-		out = f
+		with = &stdio{out: f, err: f}
 	}
 	e.mu.Lock()
 	rec := i.rec
 	e.mu.Unlock()
-	p, err := startProcess(rec.command(i.dir), appDir(i.dir), rec.environ(i.dir), i.marks(), out)
+	p, err := startProcess(rec.command(i.dir), appDir(i.dir), rec.environ(i.dir), i.marks(), *with)
 	if err != nil {
 		return nil, err
 	}
