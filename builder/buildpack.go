@@ -120,10 +120,7 @@ func (r *packBuild) phasesWithin(ctx context.Context, p plan) (map[string]string
 
 // phases runs detect, compile and release, and returns the process types.
 func (r *packBuild) phases(ctx context.Context, p plan) (map[string]string, error) {
-	if err := r.putEnv(ctx); err != nil {
-		return nil, err
-	}
-	if err := r.fetchCache(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
 	packs, err := r.choose(ctx, p)
@@ -139,14 +136,19 @@ func (r *packBuild) phases(ctx context.Context, p plan) (map[string]string, erro
 	if err != nil {
 		return nil, err
 	}
-	types, err := r.processTypes(ctx, data)
+	build := r.sb.layout().build
+	files, err := readFiles(ctx, r.sb, path.Join(build, "Procfile"), path.Join(build, ".slugignore")) // as they are after the build
+	if err != nil {
+		return nil, err
+	}
+	types, err := r.processTypes(files[0], data)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.putConfigVars(ctx, data.ConfigVars); err != nil {
 		return nil, err
 	}
-	return types, r.slugIgnore(ctx)
+	return types, r.slugIgnore(ctx, files[1])
 }
 
 // runPhase sources the exports and runs argv in a buildpack's directory.
@@ -214,24 +216,29 @@ func (b *Build) newSandbox(ctx context.Context, req Request, src *Source) (sandb
 	return b.newLocalSandbox(ctx, req, src)
 }
 
-// openCache empties the cache $1 if it has more than $2 KiB, and says what it found.
-const openCache = `size=$(du -sk "$1" | cut -f 1)
-if [ "$size" -gt "$2" ]; then
-  chmod -R u+rwX "$1"; find "$1" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+// openCache empties the cache $2 if it has more than $3 KiB, and says what it found.
+const openCache = `size=$(du -sk "$2" | cut -f 1)
+if [ "$size" -gt "$3" ]; then
+  chmod -R u+rwX "$2"; find "$2" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
   echo emptied
-elif [ "$(ls -A "$1")" ]; then
+elif [ "$(ls -A "$2")" ]; then
   echo found
 fi`
 
-// fetchCache empties the cache if that is asked for or it has grown beyond its limit, and tells the pusher when there is one.
-func (r *packBuild) fetchCache(ctx context.Context) error {
+// prepare fills the env directory, empties the cache if that is asked for or it has grown beyond its limit, and tells the pusher when there is one.
+func (r *packBuild) prepare(ctx context.Context) error {
+	env, err := r.envTar()
+	if err != nil {
+		return err
+	}
 	limit := r.cfg.Limits.CacheSize >> 10
 	if r.req.NoCache {
 		limit = -1
 	}
 	var found bytes.Buffer
-	if err := shell(ctx, r.sb, openCache, nil, &found, r.sb.layout().cache, strconv.FormatInt(limit, 10)); err != nil {
-		return fmt.Errorf("build cache: %w", err)
+	l := r.sb.layout()
+	if err := put(ctx, r.sb, l.env, env, openCache, &found, l.cache, strconv.FormatInt(limit, 10)); err != nil {
+		return fmt.Errorf("env directory and build cache: %w", err)
 	}
 	switch answer := strings.TrimSpace(found.String()); {
 	case r.req.NoCache:

@@ -88,12 +88,12 @@ func (r *packBuild) unpack(ctx context.Context, ref packRef, dir string, custom 
 
 // put unpacks and closes stream, lifts the single top directory of a forge's archive, and makes bin/* executable.
 func (r *packBuild) put(ctx context.Context, stream io.ReadCloser, dir string) error {
-	err := put(ctx, r.sb, dir, stream)
+	const tidy = `set -- */; if [ ! -d bin ] && [ $# = 1 ] && [ -d "$1/bin" ]; then mv "$1"* .; fi; [ ! -d bin ] || chmod +x bin/*`
+	err := put(ctx, r.sb, dir, stream, tidy, nil)
 	if err = errors.Join(err, stream.Close()); err != nil {
 		return fmt.Errorf("unpack buildpack: %w", err)
 	}
-	const tidy = `cd "$1"; set -- */; if [ ! -d bin ] && [ $# = 1 ] && [ -d "$1/bin" ]; then mv "$1"* .; fi; [ ! -d bin ] || chmod +x bin/*`
-	return shell(ctx, r.sb, tidy, nil, nil, dir)
+	return nil
 }
 
 // cloneInside clones over SSH in the sandbox, as an earlier buildpack may have installed the key there.

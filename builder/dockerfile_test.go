@@ -43,19 +43,22 @@ func newEngineSite(t *testing.T, configure func(*Config)) *engineSite {
 	t.Cleanup(func() {
 		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 		defer stop()
-		for _, id := range s.images(ctx) {
+		// An image that others are made from cannot be removed before them, so the last ones go first and take with them what is below.
+		for _, id := range s.images(ctx, image.ListOptions{}) {
 			if err := removeImage(ctx, api, id); err != nil {
 				t.Error(err)
 			}
 		}
+		s.nothingLeft()
 	})
 	return s
 }
 
-// images lists the ids of what the site's builds made.
-func (s *engineSite) images(ctx context.Context) []string {
+// images lists the ids of what the site's builds made: the last images alone, or those below them too.
+func (s *engineSite) images(ctx context.Context, which image.ListOptions) []string {
 	s.t.Helper()
-	list, err := s.api.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "boathook.namespace="+s.cfg.Namespace))})
+	which.Filters = filters.NewArgs(filters.Arg("label", "boathook.namespace="+s.cfg.Namespace))
+	list, err := s.api.ImageList(ctx, which)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -70,7 +73,7 @@ func (s *engineSite) images(ctx context.Context) []string {
 func (s *engineSite) nothingLeft() {
 	s.t.Helper()
 	ctx := context.Background()
-	if left := s.images(ctx); len(left) > 0 {
+	if left := s.images(ctx, image.ListOptions{All: true}); len(left) > 0 {
 		s.t.Errorf("images left: %v", left)
 	}
 	containers, err := s.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "boathook.namespace="+s.cfg.Namespace))})

@@ -3,7 +3,6 @@ package builder
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -48,8 +47,8 @@ func (b *Build) phaseEnv(req Request, l layout) []string {
 	return list
 }
 
-// putEnv writes the app's variables into ENV_DIR: one file each, named like the variable, no newline at the end.
-func (r *packBuild) putEnv(ctx context.Context) error {
+// envTar is what ENV_DIR holds, the app's variables: one file each, named like the variable, no newline at the end.
+func (r *packBuild) envTar() (*bytes.Buffer, error) {
 	var buf bytes.Buffer
 	t := tar.NewWriter(&buf)
 	for _, name := range slices.Sorted(maps.Keys(r.req.Env)) {
@@ -59,14 +58,14 @@ func (r *packBuild) putEnv(ctx context.Context) error {
 		value := r.req.Env[name]
 		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o600, Size: int64(len(value))}
 		if err := t.WriteHeader(h); err != nil {
-			return fmt.Errorf("env directory: %w", err)
+			return nil, fmt.Errorf("env directory: %w", err)
 		}
 		if _, err := t.Write([]byte(value)); err != nil {
-			return fmt.Errorf("env directory: %w", err)
+			return nil, fmt.Errorf("env directory: %w", err)
 		}
 	}
 	if err := t.Close(); err != nil {
-		return fmt.Errorf("env directory: %w", err)
+		return nil, fmt.Errorf("env directory: %w", err)
 	}
-	return put(ctx, r.sb, r.sb.layout().env, &buf)
+	return &buf, nil
 }

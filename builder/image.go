@@ -42,11 +42,15 @@ func (b *Build) removeImage(ctx context.Context, ref string) error {
 	return removeImage(ctx, b.cfg.Docker, ref)
 }
 
-// removeImage deletes an image with its names and the untagged layers below it. A missing one is no error.
+// removeImage deletes an image with its names and the untagged layers below it. A missing one is no error, nor is one that somebody else
+// removes at the same time: of two removals the engine lets one fail with an internal error.
 func removeImage(ctx context.Context, api *client.Client, ref string) error {
 	_, err := api.ImageRemove(ctx, ref, image.RemoveOptions{Force: true, PruneChildren: true})
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("remove image %s: %w", ref, err)
+	if err == nil || errdefs.IsNotFound(err) {
+		return nil
 	}
-	return nil
+	if _, gone := api.ImageInspect(ctx, ref); errdefs.IsNotFound(gone) {
+		return nil
+	}
+	return fmt.Errorf("remove image %s: %w", ref, err)
 }

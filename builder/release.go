@@ -3,9 +3,7 @@ package builder
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -52,14 +50,10 @@ func (r *packBuild) release(ctx context.Context, dir string) (releaseData, error
 	return data, err
 }
 
-// processTypes reads the Procfile as it is after the build; without one the buildpack's defaults count.
-func (r *packBuild) processTypes(ctx context.Context, data releaseData) (map[string]string, error) {
-	text, err := readFile(ctx, r.sb, path.Join(r.sb.layout().build, "Procfile"))
-	if errors.Is(err, fs.ErrNotExist) {
+// processTypes are those of the Procfile; without one, which is nil, the buildpack's defaults count.
+func (r *packBuild) processTypes(text []byte, data releaseData) (map[string]string, error) {
+	if text == nil {
 		return r.defaultTypes(data)
-	}
-	if err != nil {
-		return nil, err
 	}
 	list, err := ParseProcfileOrdered(text)
 	if err != nil {

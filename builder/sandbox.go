@@ -5,7 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
+	"strconv"
+	"strings"
 )
 
 // sandbox is where the phases of one build run: a container, or a directory of the host. It holds the source at
@@ -66,27 +67,42 @@ func shell(ctx context.Context, sb sandbox, script string, stdin io.Reader, stdo
 	return nil
 }
 
-// put unpacks a tar stream into dir, which it makes.
-func put(ctx context.Context, sb sandbox, dir string, stream io.Reader) error {
-	return shell(ctx, sb, `mkdir -p "$1" && cd "$1" && tar -xof -`, stream, nil, dir)
+// put unpacks a tar stream into dir, which it makes, and runs a script there, of which $1 is dir and $2… are args: a command more would cost as much as
+// all of that.
+func put(ctx context.Context, sb sandbox, dir string, stream io.Reader, then string, stdout io.Writer, args ...string) error {
+	const unpack = `mkdir -p "$1" && cd "$1" && tar -xof - || exit` + "\n"
+	return shell(ctx, sb, unpack+then, stream, stdout, append([]string{dir}, args...)...)
 }
 
-// readFile returns a regular file of at most maxReadFile bytes, or fs.ErrNotExist.
-func readFile(ctx context.Context, sb sandbox, name string) ([]byte, error) {
+// readFiles returns regular files of at most maxReadFile bytes each; nil in the place of one that does not exist.
+func readFiles(ctx context.Context, sb sandbox, names ...string) ([][]byte, error) {
+	const script = `most=$1; shift
+for name; do
+  if [ -f "$name" ]; then size=$(wc -c <"$name"); size=$((size > most ? most + 1 : size)); echo $size; head -c $size "$name"; else echo -; fi || exit
+done`
 	var out bytes.Buffer
-	limited := limitWriter(&out, maxReadFile+1)
-	script := `[ -f "$1" ] || { echo -; exit; }; echo +; cat "$1"`
-	if err := shell(ctx, sb, script, nil, limited, name); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+	if err := shell(ctx, sb, script, nil, &out, append([]string{strconv.Itoa(maxReadFile)}, names...)...); err != nil {
+		return nil, fmt.Errorf("read %s: %w", strings.Join(names, ", "), err)
 	}
-	found, data, _ := bytes.Cut(out.Bytes(), []byte("\n"))
-	if string(found) != "+" {
-		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	files := make([][]byte, len(names))
+	for i, name := range names {
+		line, err := out.ReadString('\n')
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		if line == "-\n" {
+			continue
+		}
+		size, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil || size > out.Len() {
+			return nil, fmt.Errorf("read %s: %q and %d bytes", name, line, out.Len())
+		}
+		if size > maxReadFile {
+			return nil, &Failure{Summary: fmt.Sprintf("%s is larger than %d bytes", name, maxReadFile)}
+		}
+		files[i] = append([]byte{}, out.Next(size)...)
 	}
-	if out.Len() > maxReadFile {
-		return nil, &Failure{Summary: fmt.Sprintf("%s is larger than %d bytes", name, maxReadFile)}
-	}
-	return data, nil
+	return files, nil
 }
 
 // limitWriter keeps the first n bytes in buf and lets the rest go.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,24 +141,21 @@ func (s *dockerSandbox) labels(role string) map[string]string {
 	return l
 }
 
-// fill copies the directories, the launcher and the source into the container before it is started.
+// fill copies the directories, the launcher and the source into the container before it is started, as one archive.
 func (s *dockerSandbox) fill(ctx context.Context, src *Source) error {
 	skeleton, err := s.skeleton()
 	if err != nil {
-		return err
-	}
-	if err := s.docker.CopyToContainer(ctx, s.id, "/", skeleton, container.CopyToContainerOptions{}); err != nil {
 		return err
 	}
 	stream, err := src.Open(ctx, TarOptions{Prefix: strings.TrimPrefix(s.paths.build, "/"), UID: appUID})
 	if err != nil {
 		return err
 	}
-	err = s.docker.CopyToContainer(ctx, s.id, "/", stream, container.CopyToContainerOptions{})
+	err = s.docker.CopyToContainer(ctx, s.id, "/", io.MultiReader(skeleton, stream), container.CopyToContainerOptions{})
 	return errors.Join(err, stream.Close())
 }
 
-// skeleton is a tar of what every build container has. The launcher is root's, so that no build can change it.
+// skeleton is the beginning of a tar, what every build container has. The launcher is root's, so that no build can change it.
 func (s *dockerSandbox) skeleton() (*bytes.Buffer, error) {
 	var buf bytes.Buffer
 	t := tar.NewWriter(&buf)
@@ -192,7 +190,7 @@ func (s *dockerSandbox) skeleton() (*bytes.Buffer, error) {
 			return nil, err
 		}
 	}
-	return &buf, t.Close()
+	return &buf, t.Flush() // another one follows
 }
 
 func (s *dockerSandbox) layout() layout { return s.paths }

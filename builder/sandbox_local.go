@@ -52,7 +52,7 @@ func (b *Build) newLocalSandbox(ctx context.Context, req Request, src *Source) (
 	if err != nil {
 		return nil, err
 	}
-	err = put(ctx, s, s.paths.build, stream)
+	err = put(ctx, s, s.paths.build, stream, "", nil)
 	if err = errors.Join(err, stream.Close()); err != nil {
 		return nil, fmt.Errorf("unpack source: %w", err)
 	}

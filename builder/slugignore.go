@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"path/filepath"
 	"strings"
@@ -16,15 +15,8 @@ import (
 // slugIgnore removes what .slugignore lists, after the build. Every line is a pattern of [filepath.Match] from the
 // root of the app ("*.psd" does not reach into directories, "docs" removes a whole one); a slash at either end
 // changes nothing; blank lines and comments are skipped; there is no negation.
-func (r *packBuild) slugIgnore(ctx context.Context) error {
+func (r *packBuild) slugIgnore(ctx context.Context, data []byte) error {
 	build := r.sb.layout().build
-	data, err := readFile(ctx, r.sb, path.Join(build, ".slugignore"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	patterns := slugPatterns(data)
 	if len(patterns) == 0 {
 		return nil
