@@ -228,7 +228,7 @@ func TestNamesThatAreNoApps(t *testing.T) {
 		}
 		for what, err := range map[string]error{
 			"create": w.repos.Create(t.Context(), name), "remove": w.repos.Remove(t.Context(), name),
-			"rename": w.repos.Rename(t.Context(), name, "other1"), "rename to": w.repos.Rename(t.Context(), "my-app", name),
+			"rename": w.repos.Rename(t.Context(), name, "other1", done), "rename to": w.repos.Rename(t.Context(), "my-app", name, done),
 		} {
 			if !errors.Is(err, ErrName) {
 				t.Errorf("%s %q: %v", what, name, err)

@@ -90,26 +90,6 @@ func (r *Repos) Remove(_ context.Context, app string) error {
 	return nil
 }
 
-// ErrBusy is returned by Rename while a push is going on.
-var ErrBusy = errors.New("a push is going on")
-
-// Rename gives the repository of one app to another name, which must be free.
-func (r *Repos) Rename(_ context.Context, from, to string) error {
-	if !appName.MatchString(from) || !appName.MatchString(to) {
-		return fmt.Errorf("rename repository %q to %q: %w", from, to, ErrName)
-	}
-	repo := r.repository(from)
-	repo.mu.Lock()
-	defer repo.mu.Unlock()
-	if repo.active > 0 {
-		return fmt.Errorf("rename repository: %w", ErrBusy)
-	}
-	if err := os.Rename(r.Path(from), r.Path(to)); err != nil {
-		return fmt.Errorf("rename repository: %w", err)
-	}
-	return nil
-}
-
 // Head is the commit that ref (a full name) points to, forty zeros if there is none.
 func (r *Repos) Head(ctx context.Context, app, ref string) (string, error) {
 	refs, err := r.refs(ctx, app)

@@ -45,37 +45,6 @@ func TestSweep(t *testing.T) {
 	w.must("", "-C", w.path, "fsck", "--full")
 }
 
-func TestRename(t *testing.T) {
-	w := newWorld(t)
-	tip := w.land(t, "my-app")
-	if err := w.repos.Create(t.Context(), "taken1"); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.repos.Rename(t.Context(), "my-app", "taken1"); err == nil {
-		t.Error("renamed over another app's repository")
-	}
-	if err := w.repos.Rename(t.Context(), "absent", "other1"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a repository that is not there: %v", err)
-	}
-	c, whole := simplePush()
-	w.repos.ReceivePack(t.Context(), "taken1", input(t, "report-status", master, c.id(), whole), io.Discard, io.Discard,
-		deployFunc(func(ctx context.Context, p *Push) error {
-			if err := w.repos.Rename(ctx, "taken1", "other1"); !errors.Is(err, ErrBusy) {
-				t.Errorf("in the middle of a push: %v", err)
-			}
-			return nil
-		}))
-	if err := w.repos.Rename(t.Context(), "my-app", "other1"); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := w.repos.Head(t.Context(), "other1", master); err != nil || got != tip {
-		t.Errorf("at %s, %v", got, err)
-	}
-	if _, err := os.Stat(w.path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the old directory: %v", err)
-	}
-}
-
 func TestRemove(t *testing.T) {
 	w := newWorld(t)
 	c, whole := simplePush()

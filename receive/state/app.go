@@ -123,10 +123,18 @@ func (s *Store) Formation(ctx context.Context, app string) ([]ProcessType, error
 	}, "SELECT type, command, amount, size FROM formation WHERE app = ? ORDER BY type", app)
 }
 
-// SetFormation replaces the formation.
-func (s *Store) SetFormation(ctx context.Context, app string, formation []ProcessType) error {
+// SetFormation adds types to the formation and changes amounts and sizes of others, all or none; types that are not named stay as they
+// are, and so does the command of a type that there is.
+func (s *Store) SetFormation(ctx context.Context, app string, types []ProcessType) error {
 	return named("formation of "+app, s.write(ctx, func(tx *sql.Tx) error {
-		return replaceFormation(ctx, tx, app, formation)
+		for _, p := range types {
+			_, err := tx.ExecContext(ctx, `INSERT INTO formation (app, type, command, amount, size) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT (app, type) DO UPDATE SET amount = excluded.amount, size = excluded.size`, app, p.Name, p.Command, p.Amount, p.Size)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}))
 }
 

@@ -72,20 +72,14 @@ func TestFormation(t *testing.T) {
 	s := withApp(t)
 	ctx := t.Context()
 	must(t, s.SetFormation(ctx, "my-app", []ProcessType{{Name: "worker", Command: "w"}, {Name: "clock"}}))
-	want := []ProcessType{{Name: "web", Command: "run", Amount: 2, Size: "L"}, {Name: "worker", Size: "M"}}
-	must(t, s.SetFormation(ctx, "my-app", []ProcessType{want[1], want[0]}))
+	must(t, s.SetFormation(ctx, "my-app", []ProcessType{{Name: "worker", Amount: 3, Size: "M"}, {Name: "web", Command: "run", Amount: 2, Size: "L"}}))
+	want := []ProcessType{{Name: "clock"}, {Name: "web", Command: "run", Amount: 2, Size: "L"}, {Name: "worker", Command: "w", Amount: 3, Size: "M"}}
 	got, err := s.Formation(ctx, "my-app")
 	must(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	// A formation that cannot be stored leaves the old one.
-	wantErr(t, s.SetFormation(ctx, "my-app", []ProcessType{{Name: "web"}, {Name: "web"}}), ErrExists)
-	got, err = s.Formation(ctx, "my-app")
-	must(t, err)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	wantErr(t, s.SetFormation(ctx, "no-app", want), ErrNotFound)
 }
 
 func TestCollaborators(t *testing.T) {

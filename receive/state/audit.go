@@ -33,18 +33,20 @@ type AuditEntry struct {
 
 // Audit stores an entry; its time is now.
 func (s *Store) Audit(ctx context.Context, e AuditEntry) error {
-	return named("audit", s.write(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, "INSERT INTO audit (at, class, user, fingerprint, remote, app, action, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			now(), e.Class, e.User, e.Fingerprint, e.Remote, e.App, e.Action, e.Result)
-		if err != nil {
-			return err
-		}
-		id, err := result.LastInsertId()
-		if err != nil || id%auditSlack != 0 {
-			return err
-		}
-		return trimAudit(ctx, tx)
-	}))
+	return named("audit", s.write(ctx, func(tx *sql.Tx) error { return audit(ctx, tx, e) }))
+}
+
+func audit(ctx context.Context, tx *sql.Tx, e AuditEntry) error {
+	result, err := tx.ExecContext(ctx, "INSERT INTO audit (at, class, user, fingerprint, remote, app, action, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		now(), e.Class, e.User, e.Fingerprint, e.Remote, e.App, e.Action, e.Result)
+	if err != nil {
+		return err
+	}
+	id, err := result.LastInsertId()
+	if err != nil || id%auditSlack != 0 {
+		return err
+	}
+	return trimAudit(ctx, tx)
 }
 
 func trimAudit(ctx context.Context, tx *sql.Tx) error {
@@ -72,11 +74,23 @@ func (s *Store) AuditEntries(ctx context.Context, limit int) ([]AuditEntry, erro
 	return query(ctx, s, scanAuditEntry, "SELECT "+auditColumns+" FROM audit ORDER BY id DESC LIMIT ?", orAll(limit))
 }
 
-// AppAudit is AuditEntries for one app, since it was created: of an earlier one of its name nothing is told.
+// AppAudit is AuditEntries for one app, since it was created, under each of its names while it had them: of another one of such a name
+// nothing is told.
 func (s *Store) AppAudit(ctx context.Context, app App, limit int) ([]AuditEntry, error) {
-	return query(ctx, s, scanAuditEntry, "SELECT "+auditColumns+" FROM audit WHERE app = ? AND at >= ? ORDER BY id DESC LIMIT ?",
-		app.Name, app.Created.UnixMicro(), orAll(limit))
+	return query(ctx, s, scanAuditEntry, `WITH RECURSIVE spans(name, since, until) AS (
+			SELECT @name, (SELECT max(id) FROM audit WHERE app = @name AND `+isRename+`), 0x7fffffffffffffff
+			UNION ALL
+			SELECT substr(r.action, length(@from) + 1),
+				(SELECT max(id) FROM audit WHERE app = substr(r.action, length(@from) + 1) AND id < r.id AND `+isRename+`), r.id
+			FROM spans JOIN audit r ON r.id = spans.since
+		)
+		SELECT `+auditColumns+` FROM audit JOIN spans ON app = spans.name AND id >= coalesce(since, 0) AND id < until
+		WHERE at >= @created ORDER BY id DESC LIMIT @limit`,
+		sql.Named("name", app.Name), sql.Named("created", app.Created.UnixMicro()), sql.Named("from", RenamedFrom), sql.Named("limit", orAll(limit)))
 }
+
+// isRename is for the entries of RenameApp since @created.
+const isRename = "class = 0 AND at >= @created AND substr(action, 1, length(@from)) = @from"
 
 // orAll is SQLite's way to say that there is no limit.
 func orAll(limit int) int {

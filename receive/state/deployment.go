@@ -268,9 +268,9 @@ func (s *Store) Release(ctx context.Context, deployment int64) (Release, error) 
 	return r, named(fmt.Sprintf("release %d", deployment), err)
 }
 
-// Releases returns an app's releases, newest first.
+// Releases returns an app's releases, newest first, or with "" those of all apps.
 func (s *Store) Releases(ctx context.Context, app string) ([]Release, error) {
-	return query(ctx, s, scanRelease, "SELECT "+releaseColumns+" FROM releases WHERE app = ? ORDER BY deployment DESC", app)
+	return query(ctx, s, scanRelease, "SELECT "+releaseColumns+" FROM releases WHERE ? IN ('', app) ORDER BY deployment DESC", app)
 }
 
 // DeleteRelease forgets a release whose image is gone.

@@ -19,6 +19,10 @@ type Routing struct {
 	Canonical  string   // the host to which the others redirect, "" none
 	ForceHTTPS bool
 	Sticky     bool
+	RouterLogs bool // see App
+
+	Maintenance                bool
+	MaintenancePage, ErrorPage string // HTML, "" none
 }
 
 // Domains returns all domains by host, of one app, or with "" of all.
@@ -60,7 +64,10 @@ func orNotFound(err error) error {
 
 // Routing returns what the router is to do for an app.
 func (s *Store) Routing(ctx context.Context, app string) (r Routing, err error) {
-	err = s.db.QueryRowContext(ctx, "SELECT canonical, force_https, sticky FROM apps WHERE name = ?", app).Scan(&r.Canonical, &r.ForceHTTPS, &r.Sticky)
+	err = s.db.QueryRowContext(ctx, `SELECT canonical, force_https, sticky, router_logs, maintenance,
+		coalesce((SELECT html FROM pages WHERE app = name AND purpose = 'maintenance'), ''),
+		coalesce((SELECT html FROM pages WHERE app = name AND purpose = 'error'), '')
+		FROM apps WHERE name = ?`, app).Scan(&r.Canonical, &r.ForceHTTPS, &r.Sticky, &r.RouterLogs, &r.Maintenance, &r.MaintenancePage, &r.ErrorPage)
 	if err != nil {
 		return r, named("app "+app, err)
 	}

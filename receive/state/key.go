@@ -20,7 +20,7 @@ func (s *Store) keyFile() string { return filepath.Join(filepath.Dir(s.path), "s
 
 const (
 	keyPrefix = "boathook-key-1 "
-	keyHead   = "# The key to the variables in boathook.db. Without it they are lost; whoever has both files can read them.\n"
+	keyHead   = "# The key to the variables and certificates in boathook.db. Without it they are lost; whoever has both files can read them.\n"
 )
 
 // loadKey reads the key, or makes one if there is none and may be one.

@@ -54,6 +54,19 @@ func Copy(ctx context.Context, path, to string) error {
 	return errors.Join(s.copyTo(ctx, to), s.db.Close())
 }
 
+// Check tells whether this program would take the database at path, which another process may work with. Nothing is migrated.
+func Check(ctx context.Context, path string) error {
+	s := &Store{path: path}
+	if err := s.connect("rw"); err != nil {
+		return err
+	}
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err == nil {
+		_, err = s.check(ctx, len(files))
+	}
+	return errors.Join(err, s.db.Close())
+}
+
 // connect opens the file; mode is SQLite's: "rw", or "rwc" to create.
 func (s *Store) connect(mode string) (err error) {
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: s.path}).EscapedPath(), RawQuery: url.Values{

@@ -120,8 +120,10 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	must(t, err)
 
 	_, err = Open(t.Context(), path)
-	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf(" has schema 999, and this boathook knows schemas up to %d: start the newer boathook", latest(t))) {
-		t.Errorf("error %v", err)
+	for _, err := range []error{err, Check(t.Context(), path)} {
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf(" has schema 999, and this boathook knows schemas up to %d: start the newer boathook", latest(t))) {
+			t.Errorf("error %v", err)
+		}
 	}
 	after, err := os.ReadFile(path)
 	must(t, err)

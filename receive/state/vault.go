@@ -11,12 +11,12 @@ import (
 	"fmt"
 )
 
-// vault seals the values of variables before they are stored. A sealed value is, in bytes:
+// vault seals the values of variables and the keys of certificates before they are stored. A sealed value is, in bytes:
 //
 //	1   version, 1
 //	8   id of the key: the beginning of SHA-256("boathook secrets key 1\n" + key)
 //	12  nonce, random
-//	n   the value in AES-256-GCM; additional data: the app's id (8, big endian), then the variable's name
+//	n   the value in AES-256-GCM; additional data: the app's id (8, big endian), then the variable's name, or certificatePlace
 //	16  its tag
 //
 // So a value opens only in the place it was sealed for. How long it is can be seen. Random nonces are good for 2^32 values
@@ -70,16 +70,9 @@ func place(app int64, name string) []byte {
 // unlock gives the store its vault. A key is made only while nothing needs one: values sealed with a key that is away would be
 // lost without anybody noticing.
 func (s *Store) unlock(ctx context.Context, version int) error {
-	var marks [][]byte
-	if version >= 2 {
-		var err error
-		marks, err = query(ctx, s, func(r row) (mark []byte, err error) {
-			err = r.Scan(&mark)
-			return mark, err
-		}, "SELECT DISTINCT substr(value, 1, ?) FROM variables", markSize)
-		if err != nil {
-			return err
-		}
+	marks, err := s.marks(ctx, version)
+	if err != nil {
+		return err
 	}
 	path := s.keyFile()
 	key, err := loadKey(path, len(marks) == 0)
@@ -95,4 +88,29 @@ func (s *Store) unlock(ctx context.Context, version int) error {
 		}
 	}
 	return nil
+}
+
+// marks are the beginnings of all that is sealed in a database of that schema, each once.
+func (s *Store) marks(ctx context.Context, version int) (marks [][]byte, err error) {
+	columns := []struct {
+		since int
+		query string
+	}{
+		{2, "SELECT DISTINCT substr(value, 1, ?) FROM variables"},
+		{8, "SELECT DISTINCT substr(key, 1, ?) FROM certificates"},
+	}
+	for _, c := range columns {
+		if version < c.since {
+			break
+		}
+		some, err := query(ctx, s, func(r row) (mark []byte, err error) {
+			err = r.Scan(&mark)
+			return mark, err
+		}, c.query, markSize)
+		if err != nil {
+			return nil, err
+		}
+		marks = append(marks, some...)
+	}
+	return marks, nil
 }
