@@ -175,7 +175,7 @@ func (f frozen) Read(p []byte) (int, error) {
 
 // A client that takes nothing off its socket while a session prints loses its connection, and the session its context.
 func TestClientStopsReading(t *testing.T) {
-	h := start(t, func(c *receive.Config) { c.KeepAlive = 50 * time.Millisecond })
+	h := start(t, func(c *receive.Config) { c.KeepAlive = 500 * time.Millisecond }) // a client gets four times as long to log in and answer
 	raw, err := net.Dial("tcp", h.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -215,6 +215,7 @@ func TestClientStopsReading(t *testing.T) {
 func TestHostileLines(t *testing.T) {
 	h := start(t, nil)
 	c := h.login("ann")
+	longest := "env-set my-app V=" + strings.Repeat("\U0001f600", 32768) // one value, of characters as long as there are
 	for line, want := range map[string]string{
 		"apps; $(id) `id` | cat > /tmp/x && \x00\n": "command \"apps; $(id) `id` | cat > /tmp/x && \\x00\\n\"",
 		"git-receive-pack '../../etc'":              "not an app's address",
@@ -223,7 +224,8 @@ func TestHostileLines(t *testing.T) {
 		"git-receive-pack 'my-app\x1b]0;x\a'":       `\x1b]0;x`,
 		"git-receive-pack 'my-\u0430pp\u202e'":      `\u202e`,
 		"git-receive-pack '$(id)'":                  "$(id)",
-		strings.Repeat("x", 64<<10+1):               "too long",
+		longest:                                     strings.Repeat("\U0001f600", 32768) + `"`,
+		strings.Repeat("x", 160<<10+1):              "a command has at most 163,840 bytes",
 	} {
 		s, err := c.NewSession()
 		if err != nil {

@@ -48,7 +48,7 @@ func FuzzParseGit(f *testing.F) {
 }
 
 // A pty-req of any bytes is read without a panic, and a sound one (RFC 4254, section 6.2) for what it says.
-func FuzzWidth(f *testing.F) {
+func FuzzPty(f *testing.F) {
 	pty := func(term string, columns uint32) []byte {
 		return gossh.Marshal(struct {
 			Term                         string
@@ -62,15 +62,25 @@ func FuzzWidth(f *testing.F) {
 	f.Add([]byte(nil), uint32(0))
 	f.Add([]byte("\xff\xff\xff\xffxterm"), uint32(1))
 	f.Fuzz(func(t *testing.T, payload []byte, columns uint32) {
-		if got := width(payload); got < 0 || got > 10_000 {
-			t.Errorf("%d columns from %x", got, payload)
+		s := &session{}
+		if s.pty(payload); s.width < 0 || s.width > 10_000 {
+			t.Errorf("%d columns from %x", s.width, payload)
 		}
-		want := int(columns)
+		s.windowChange(payload)
+		s = &session{}
+		granted, want := s.pty(pty(string(payload), columns)), int(columns)
 		if columns > 10_000 {
 			want = 0
 		}
-		if got := width(pty(string(payload), columns)); got != want {
-			t.Errorf("%d columns, want %d", got, want)
+		if s.width != want || granted != (want > 0) || granted && (s.terminal.Type != string(payload) || s.terminal.Size != Size{uint16(want), 24}) {
+			t.Errorf("%d columns, want %d; granted %v: %+v", s.width, want, granted, s.terminal)
+		}
+		s.windowChange(gossh.Marshal(struct{ Columns, Rows, Width, Height uint32 }{7, 8, 0, 0}))
+		s.windowChange(gossh.Marshal(struct{ Columns, Rows, Width, Height uint32 }{9, 10, 0, 0}))
+		if granted {
+			if newest := <-s.terminal.Resized; newest != (Size{9, 10}) {
+				t.Errorf("the newest size is %v", newest)
+			}
 		}
 	})
 }

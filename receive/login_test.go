@@ -156,7 +156,7 @@ func TestSessionAfterTheEnd(t *testing.T) {
 func TestLoginEndsWithItsTime(t *testing.T) {
 	t.Parallel() // it waits
 	h, people := startPeople(t, nil)
-	people.until["ann"] = time.Now().Add(3 * time.Second)
+	people.until["ann"] = time.Now().Add(8 * time.Second) // of which the login takes a part
 	startWait(t, h.login("ann"))
 	if err := h.cause(); !errors.Is(err, receive.ErrEnded) {
 		t.Errorf("cause %v", err)

@@ -56,6 +56,9 @@ type Session interface {
 	Stderr() io.Writer
 	RemoteAddr() net.Addr
 	Width() int // columns of the client's terminal, 0 if it has none
+	// Terminal is the client's terminal if it wants the command to work that, else nil. Stdin is its keys then, and Stdout and Stderr write
+	// lines for it.
+	Terminal() *Terminal
 }
 
 // Config is what a Server needs. A zero limit takes the default that stands beside it.
@@ -63,6 +66,8 @@ type Config struct {
 	HostKeyDir string // made at the first start
 	Keys       KeyStore
 	Sessions   Sessions
+	// Subsystems are what the operator may ask for by these names (RFC 4254, section 6.5), and nobody else. They return the exit status.
+	Subsystems map[string]func(ctx context.Context, s Session) int
 	Log        *slog.Logger
 	Version    string // in the banner, behind "boathook_"
 
@@ -119,10 +124,10 @@ func (c *Config) banner() string {
 }
 
 // ErrEnded is the cause with which a session's context ends when whoever began it could not log in any more.
-var ErrEnded = errors.New("the access has ended")
+var ErrEnded = errors.New("your access has ended: ask an administrator")
 
 // ErrShutdown is the cause with which a session's context ends when the server shuts down.
-var ErrShutdown = errors.New("the server is shutting down")
+var ErrShutdown = errors.New("boathook is stopping: try again when it is back")
 
 // Server serves SSH connections. Its zero value is of no use: see New.
 type Server struct {

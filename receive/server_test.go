@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -154,13 +155,17 @@ func TestLoginGrace(t *testing.T) {
 }
 
 func TestIdleAndKeepAlive(t *testing.T) {
-	h := start(t, func(c *receive.Config) { c.Idle, c.KeepAlive = 300*time.Millisecond, 100*time.Millisecond })
+	t.Parallel() // it waits
+	h := start(t, func(c *receive.Config) { c.Idle, c.KeepAlive = 6*time.Second, 500*time.Millisecond })
 	busy, idle := h.login("ann"), h.login("bob")
 	out := startWait(t, busy)
 	if err := idle.Wait(); err == nil {
 		t.Error("idle connection: no error")
 	}
-	// The silent session has outlived a whole idle time-out by now, and still answers.
+	// The silent session has outlived a whole idle time-out by now, and three times what a client gets that does not answer.
+	if len(h.ended) > 0 {
+		t.Errorf("the session that answers has ended: %v", h.cause())
+	}
 	busy.Close()
 	if err := h.cause(); err == nil || errors.Is(err, receive.ErrShutdown) {
 		t.Errorf("cause %v, want the client's going away", err)
@@ -229,7 +234,9 @@ func TestChannelCloseEndsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	h.cause()
+	if err := h.cause(); !errors.Is(err, context.Canceled) {
+		t.Errorf("cause %v: the client would be told", err)
+	}
 	startWait(t, c) // the connection lives on
 }
 
@@ -356,6 +363,71 @@ func TestAdminSocket(t *testing.T) {
 	}
 	if out, err := s.Output("whoami"); err != nil || string(out) != " true 0" {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestSubsystems: what the operator may ask for as a subsystem nobody else gets.
+func TestSubsystems(t *testing.T) {
+	h := start(t, func(cfg *receive.Config) {
+		cfg.Subsystems = map[string]func(context.Context, receive.Session) int{"echo": func(_ context.Context, s receive.Session) int {
+			io.Copy(s.Stdout(), s.Stdin())
+			return 5
+		}}
+	})
+	ask := func(network, address, user, name string) (string, string) {
+		raw, err := net.Dial(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := &gossh.ClientConfig{User: "git", HostKeyCallback: gossh.InsecureIgnoreHostKey()}
+		if user != "" {
+			cfg.Auth = []gossh.AuthMethod{gossh.PublicKeys(h.keys[user])}
+		}
+		conn, channels, requests, err := gossh.NewClientConn(raw, "", cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := gossh.NewClient(conn, channels, requests)
+		defer c.Close()
+		s, err := c.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := s.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		complaint, err := s.StderrPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RequestSubsystem(name); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(in, "hello")
+		in.Close()
+		answer, err := io.ReadAll(out)
+		if err != nil {
+			t.Error(err)
+		}
+		words, err := io.ReadAll(complaint)
+		if err != nil {
+			t.Error(err)
+		}
+		return string(answer), string(words)
+	}
+	for _, row := range []struct{ network, address, user, name, answer, complaint string }{
+		{"unix", h.socket, "", "echo", "hello", ""},
+		{"unix", h.socket, "", "sftp", "", "There is no sftp on boathook"},
+		{"tcp", h.addr, "ann", "echo", "", "There is no echo on boathook"},
+	} {
+		if answer, complaint := ask(row.network, row.address, row.user, row.name); answer != row.answer || !strings.HasPrefix(complaint, row.complaint) || row.complaint == "" && complaint != "" {
+			t.Errorf("%s as %q: %q, %q", row.name, row.user, answer, complaint)
+		}
 	}
 }
 

@@ -18,29 +18,50 @@ const (
 	greeting    = "You've successfully authenticated on boathook, but there is no shell access\n"
 	noSubsystem = "There is no %s on boathook: push with git, and run 'ssh git@HOST help' for the commands.\n"
 	noArchive   = "There is no 'git archive --remote' on boathook: clone the app, then run 'git archive' in the clone.\n"
-	tooLong     = "That command is too long: a command has at most 65,536 characters.\n"
+	tooLong     = "That command is too long: a command has at most 163,840 bytes. A long value can come on standard input: env-set APP NAME=- < FILE.\n"
 )
 
-// maxLine bounds a command: two values of 32,768 characters would be more than anybody sends.
-const maxLine = 64 << 10
+// maxLine bounds a command, in bytes: the longest value of a variable has 32,768 characters of up to four bytes, and there are 32 KiB for what is
+// around it. x/crypto takes no packet of more than 256 KiB.
+const maxLine = 160 << 10
 
-var (
-	errClientGone = errors.New("the client is gone")
-	errSignal     = errors.New("the client sent a signal")
+// unwatched is the cause with which a session's context ends when nobody is there any more, or who is there wants no more: it is
+// [context.Canceled], about which there is nothing to say, while any other cause is for the client to read.
+type unwatched string
+
+const (
+	errClientGone unwatched = "the client is gone"
+	errSignal     unwatched = "the client sent a signal"
 )
+
+func (u unwatched) Error() string { return string(u) }
+
+func (unwatched) Is(target error) bool { return target == context.Canceled }
 
 // session is one channel: the requests that prepare it, then one command.
 type session struct {
-	ch    gossh.Channel
-	conn  *gossh.ServerConn
-	width int // set before the command starts
+	ch   gossh.Channel
+	conn *gossh.ServerConn
+	// Set before the command starts.
+	width    int
+	terminal *Terminal
+	resized  chan Size // the terminal's; only requests writes to it
 }
 
 func (s *session) Stdin() io.Reader     { return s.ch }
-func (s *session) Stdout() io.Writer    { return s.ch }
-func (s *session) Stderr() io.Writer    { return s.ch.Stderr() }
+func (s *session) Stdout() io.Writer    { return s.lined(s.ch) }
+func (s *session) Stderr() io.Writer    { return s.lined(s.ch.Stderr()) }
 func (s *session) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
 func (s *session) Width() int           { return s.width }
+func (s *session) Terminal() *Terminal  { return s.terminal }
+
+// lined writes lines as the client shows them.
+func (s *session) lined(w io.Writer) io.Writer {
+	if s.terminal != nil {
+		return crlf{w}
+	}
+	return w
+}
 
 // session is the channel handler; it returns when the channel is closed and its command has ended.
 func (c *conn) session(_ *ssh.Server, sc *gossh.ServerConn, offer gossh.NewChannel, _ ssh.Context) {
@@ -92,9 +113,9 @@ func (c *conn) requests(who Identity, s *session, requests <-chan *gossh.Request
 				command.Go(func() { c.keepAlive(alive, s.conn) }) // may outlive the command, until its question is answered
 			}
 		case "pty-req":
-			if !started {
-				s.width = width(req.Payload) // the terminal stays the client's own: lines, echo and Ctrl-C work as usual
-			}
+			ok = !started && s.terminal == nil && s.pty(req.Payload)
+		case "window-change":
+			s.windowChange(req.Payload)
 		case "signal":
 			cancel(errSignal)
 			ok = true
@@ -105,19 +126,6 @@ func (c *conn) requests(who Identity, s *session, requests <-chan *gossh.Request
 		}
 		start() // not before the reply: a quick command would close the channel first, and the client read EOF
 	}
-}
-
-// width reads the columns of a pty-req: terminal's name, columns, rows, …
-func width(payload []byte) int {
-	var pty struct {
-		Term          string
-		Columns, Rows uint32
-		Rest          []byte `ssh:"rest"`
-	}
-	if gossh.Unmarshal(payload, &pty) != nil || pty.Columns > 10_000 {
-		return 0
-	}
-	return int(pty.Columns)
 }
 
 // command is what a request wants to be run. An error is a malformed request.
@@ -133,6 +141,9 @@ func (c *conn) command(who Identity, s *session, req *gossh.Request) (func(conte
 	case len(text.Value) > maxLine:
 		return s.say(s.Stderr(), 2, tooLong), nil
 	case req.Type == "subsystem":
+		if serve := c.server.cfg.Subsystems[text.Value]; serve != nil && who.Operator {
+			return func(ctx context.Context) int { return serve(ctx, s) }, nil
+		}
 		return s.say(s.Stderr(), 1, fmt.Sprintf(noSubsystem, printable(text.Value))), nil
 	}
 	work := c.server.cfg.Sessions
@@ -172,6 +183,9 @@ func (c *conn) run(ctx context.Context, s *session, command func(context.Context
 	_, err := s.ch.SendRequest("exit-status", false, gossh.Marshal(struct{ Status uint32 }{uint32(status) & 0xff}))
 	c.warn("exit status", ignoreEOF(err))
 	c.warn("close session", ignoreEOF(s.ch.Close()))
+	if s.terminal != nil {
+		s.terminal.lines.Wait()
+	}
 }
 
 // protect keeps a panic in one session from ending the server and everybody else's push.

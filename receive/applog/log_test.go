@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +76,19 @@ func TestReadsInOrderOfTime(t *testing.T) {
 	}
 	if got, want := (Entry{At: noon, Name: "web-1", Text: "x"}).String(), "2026-01-02T12:00:00.000000Z [web-1] x"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// However many lines are asked for, what is kept comes.
+func TestAsksForMoreThanThereCanBe(t *testing.T) {
+	l := logOf(t, openStore(t, t.TempDir(), 1<<20), 1)
+	for _, text := range []string{"one", "two"} {
+		add(t, l, Entry{At: noon, Name: "web-1", Text: text})
+	}
+	for _, lines := range []int{math.MaxInt/2 - disorder + 1, math.MaxInt - disorder, math.MaxInt - disorder + 1, math.MaxInt} {
+		if got := strings.Join(read(t, l, Query{Lines: lines}), "|"); got != "web-1 one|web-1 two" {
+			t.Errorf("%d: %q", lines, got)
+		}
 	}
 }
 
@@ -210,15 +224,16 @@ func TestFollowers(t *testing.T) {
 
 func TestFollowEnds(t *testing.T) {
 	s := openStore(t, t.TempDir(), 1<<20)
-	ctx, leave := context.WithCancel(t.Context())
+	why := errors.New("it is over")
+	ctx, leave := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
 	l := logOf(t, s, 1)
 	follow := func(ctx context.Context) {
 		ended <- l.Read(ctx, Query{Follow: true}, func(Entry) error { return nil })
 	}
 	go follow(ctx)
-	leave()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
+	leave(why)
+	if err := <-ended; !errors.Is(err, why) {
 		t.Errorf("reader gone: %v", err)
 	}
 	go follow(t.Context())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,7 @@ type Query struct {
 const disorder = 1000
 
 // Read calls each with the lines that are kept, in order of time, and then, if it is to follow, with those that come, as they come. It
-// returns nil at the end, or when the log is removed, else ctx's error or that of each. A reader that is so slow that a file is gone before
+// returns nil at the end, or when the log is removed, else ctx's cause or the error of each. A reader that is so slow that a file is gone before
 // it was read is told so.
 func (l *Log) Read(ctx context.Context, q Query, each func(Entry) error) error {
 	r := &reader{log: l, query: q}
@@ -34,15 +35,21 @@ func (l *Log) Read(ctx context.Context, q Query, each func(Entry) error) error {
 	if err != nil {
 		return fmt.Errorf("app log: %w", err)
 	}
+	whileWanted := func(e Entry) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return each(e)
+	}
 	for _, e := range kept {
-		if err := errors.Join(ctx.Err(), each(e)); err != nil {
+		if err := whileWanted(e); err != nil {
 			return err
 		}
 	}
 	if !q.Follow {
 		return nil
 	}
-	return r.follow(ctx, each)
+	return r.follow(ctx, whileWanted)
 }
 
 // reader is at a place of a log. It holds the file that it reads open, which may be renamed or deleted meanwhile.
@@ -68,9 +75,10 @@ func (r *reader) open() ([]Entry, error) {
 		return nil, err
 	}
 	var kept []Entry
+	limit := min(r.query.Lines, math.MaxInt-disorder) + disorder // of any number that was asked for
 	keep := func(e Entry) error {
 		kept = append(kept, e)
-		if limit := r.query.Lines + disorder; r.query.Lines > 0 && len(kept) >= 2*limit {
+		if r.query.Lines > 0 && len(kept)-limit >= limit {
 			kept = slices.Delete(kept, 0, len(kept)-limit)
 		}
 		return nil
@@ -132,20 +140,19 @@ func (r *reader) scan(part io.Reader, each func(Entry) error) (n int64, err erro
 
 // follow tells what comes until ctx ends or the log does.
 func (r *reader) follow(ctx context.Context, each func(Entry) error) error {
-	whileWanted := func(e Entry) error { return errors.Join(ctx.Err(), each(e)) }
 	for {
 		wake, generation, end, closed := r.log.place()
 		if generation != r.generation {
 			end = 1<<63 - 1 // of a file that is complete
 		}
-		n, err := r.scan(io.NewSectionReader(r.file, r.at, end-r.at), whileWanted)
+		n, err := r.scan(io.NewSectionReader(r.file, r.at, end-r.at), each)
 		if err != nil {
 			return err
 		}
 		r.at += n
 		switch {
 		case generation != r.generation:
-			err := r.next(whileWanted)
+			err := r.next(each)
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil // removed with its app
 			}
@@ -159,7 +166,7 @@ func (r *reader) follow(ctx context.Context, each func(Entry) error) error {
 		select {
 		case <-wake:
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }

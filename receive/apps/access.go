@@ -13,9 +13,9 @@ type level int
 
 const (
 	none    level = iota
-	limited       // sees the app, its processes, deployments and logs
+	limited       // sees the app, its processes, deployments and logs, and restarts it
 	member        // deploys, scales, reads and sets variables
-	owner         // collaborators, destruction
+	owner         // collaborators, timeline, renaming, destruction
 )
 
 // Roles of a collaborator, as stored.
@@ -23,6 +23,9 @@ const (
 	Collaborator        = "collaborator"
 	LimitedCollaborator = "limited"
 )
+
+// Owner is the role of the app's owner, which is stored with the app.
+const Owner = "owner"
 
 // MayDeploy tells whether the caller may push to the app.
 func (s *Service) MayDeploy(ctx context.Context, c Caller, app string) error {

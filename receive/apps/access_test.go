@@ -50,7 +50,8 @@ var operations = []struct {
 		return err
 	}},
 	{"deployment log", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
-		return s.DeploymentLog(ctx, c, app, 0, io.Discard)
+		_, err := s.DeploymentLog(ctx, c, app, 0, io.Discard)
+		return err
 	}},
 	{"logs", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
 		return s.Logs(ctx, c, app, LogOptions{}, io.Discard)
@@ -80,16 +81,18 @@ var operations = []struct {
 		return s.UnsetVariables(ctx, c, app, "SET")
 	}},
 	{"restart", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
-		return s.Restart(ctx, c, app, nil)
+		return s.Restart(ctx, c, app, nil, silent)
 	}},
 	{"redeploy", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
-		return s.Redeploy(ctx, c, Redeployment{App: app, Out: io.Discard})
+		_, err := s.Redeploy(ctx, c, Redeployment{App: app, Out: io.Discard})
+		return err
 	}},
 	{"rollback", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
-		return s.Rollback(ctx, c, Redeployment{App: app, From: 1, Out: io.Discard})
+		_, err := s.Rollback(ctx, c, Redeployment{App: app, From: 1, Out: io.Discard})
+		return err
 	}},
 	{"scale", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
-		_, err := s.Scale(ctx, c, app, []Change{{Type: "web", Amount: 2}})
+		_, err := s.Scale(ctx, c, app, []Change{{Type: "web", Amount: 2}}, silent)
 		return err
 	}},
 	{"add collaborator", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
@@ -101,8 +104,20 @@ var operations = []struct {
 	{"may destroy", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
 		return s.MayDestroy(ctx, c, app)
 	}},
+	{"send signal", denied, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Signal(ctx, c, app, "HUP", []string{"web"})
+		return err
+	}},
+	{"stats", yes, yes, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Stats(ctx, c, app)
+		return err
+	}},
+	{"rename", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
+		_, err := s.Rename(ctx, c, app, "next-app")
+		return err
+	}},
 	{"destroy", denied, denied, func(ctx context.Context, s *Service, c Caller, app string) error {
-		return s.Destroy(ctx, c, app, app)
+		return s.Destroy(ctx, c, app, app, silent)
 	}},
 }
 

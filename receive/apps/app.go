@@ -37,9 +37,14 @@ func (s *Service) create(ctx context.Context, c Caller, name, owner string) (sta
 	if err != nil {
 		return state.App{}, err
 	}
+	done, err := s.beginNaming(ctx)
+	if err != nil {
+		return state.App{}, err
+	}
+	defer done()
 	app, err := s.cfg.Store.CreateApp(ctx, name, owner)
 	if errors.Is(err, state.ErrExists) {
-		return app, fmt.Errorf("the name %s is taken: choose another", name)
+		return app, nameTaken(name)
 	}
 	if err != nil {
 		return app, err
@@ -92,14 +97,14 @@ func (s *Service) seen(ctx context.Context, c Caller) ([]state.App, error) {
 	return seen, err
 }
 
-// Destroy removes an app with all it has. confirm is its name once more.
-func (s *Service) Destroy(ctx context.Context, c Caller, name, confirm string) error {
+// Destroy removes an app with all it has. confirm is its name once more. waiting is told, in lines, whom that waits for.
+func (s *Service) Destroy(ctx context.Context, c Caller, name, confirm string, waiting func(line string)) error {
 	return s.change(ctx, c, name, "destroy", owner, func(state.App) error {
 		if confirm != name {
 			return fmt.Errorf("%s was not destroyed: confirm with its name, or use --force", name)
 		}
 		// The record goes last, so that what was interrupted can be asked for again.
-		if err := s.cfg.Runtime.Destroy(ctx, name); err != nil {
+		if err := s.cfg.Runtime.Destroy(ctx, name, waiting); err != nil {
 			return err
 		}
 		if err := s.cfg.Repositories.Remove(ctx, name); err != nil {

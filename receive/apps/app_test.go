@@ -65,20 +65,20 @@ func TestCreateWithoutRepositoryLeavesNothing(t *testing.T) {
 func TestDestroy(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	wantText(t, w.Destroy(ctx, olga, "my-app", "my-ap"), "was not destroyed")
+	wantText(t, w.Destroy(ctx, olga, "my-app", "my-ap", silent), "was not destroyed")
 	if len(w.runtime.destroyed) > 0 {
 		t.Fatal("destroyed without confirmation")
 	}
 	// What was interrupted can be asked for again.
 	w.runtime.fail = errors.New("engine away")
-	wantText(t, w.Destroy(ctx, olga, "my-app", "my-app"), "engine away")
+	wantText(t, w.Destroy(ctx, olga, "my-app", "my-app", silent), "engine away")
 	if _, err := w.store.App(ctx, "my-app"); err != nil || !w.repositories.exist["my-app"] {
 		t.Fatalf("half gone: %v, %v", err, w.repositories.exist)
 	}
 	w.runtime.fail = nil
-	w.must(w.Destroy(ctx, olga, "my-app", "my-app"))
+	w.must(w.Destroy(ctx, olga, "my-app", "my-app", silent))
 	if w.repositories.exist["my-app"] {
 		t.Error("the repository is left")
 	}
-	wantText(t, w.Destroy(ctx, olga, "my-app", "my-app"), ErrNoApp.Error())
+	wantText(t, w.Destroy(ctx, olga, "my-app", "my-app", silent), ErrNoApp.Error())
 }

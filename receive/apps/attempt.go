@@ -8,26 +8,26 @@ import (
 	"boathook/receive/state"
 )
 
-// FollowDeployment writes what the pusher sees of a deployment, from its beginning, and returns when it has ended: with an error unless that is
-// in success. id 0 is the one under way.
-func (s *Service) FollowDeployment(ctx context.Context, c Caller, app string, id int64, w io.Writer) error {
+// FollowDeployment writes what the pusher sees of a deployment, from its beginning, and returns it when it has ended: with an error unless that
+// is in success. id 0 is the one under way.
+func (s *Service) FollowDeployment(ctx context.Context, c Caller, app string, id int64, w io.Writer) (ended state.Deployment, err error) {
 	if _, err := s.look(ctx, c.bound(app), app, "deployment-follow", limited); err != nil {
-		return err
+		return state.Deployment{}, err
 	}
 	d, err := s.attempt(ctx, app, id)
 	if err != nil {
-		return err
+		return state.Deployment{}, err
 	}
 	if err := s.cfg.Runtime.FollowDeployment(ctx, d.ID, w); err != nil {
-		return err
+		return state.Deployment{}, err
 	}
-	if d, err = s.cfg.Store.Deployment(ctx, d.ID); err != nil {
-		return err
+	if ended, err = s.cfg.Store.Deployment(ctx, d.ID); err != nil {
+		return state.Deployment{}, err
 	}
-	if d.Status != state.Success {
-		return fmt.Errorf("deployment %d of %s has ended as %s", d.ID, app, d.Status)
+	if ended.Status != state.Success {
+		return ended, fmt.Errorf("deployment %d of %s has ended as %s", ended.ID, app, ended.Status)
 	}
-	return nil
+	return ended, nil
 }
 
 // attempt is a deployment of the app, without id the oldest that has not ended.

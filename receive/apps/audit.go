@@ -65,6 +65,13 @@ func resultText(result error) string {
 }
 
 func (s *Service) store(ctx context.Context, c Caller, app, action, result string) error {
+	if err := s.cfg.Store.Audit(context.WithoutCancel(ctx), entryOf(c, app, action, result)); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+func entryOf(c Caller, app, action, result string) state.AuditEntry {
 	entry := state.AuditEntry{
 		User: c.name(), Fingerprint: shorten(strings.TrimSpace(c.Fingerprint + " " + c.Certificate)), Remote: c.Remote, App: appOrNone(app), Action: shorten(action), Result: shorten(result), Class: state.Refused,
 	}
@@ -74,10 +81,7 @@ func (s *Service) store(ctx context.Context, c Caller, app, action, result strin
 	if result == "ok" {
 		entry.Class = state.Changed
 	}
-	if err := s.cfg.Store.Audit(context.WithoutCancel(ctx), entry); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	return nil
+	return entry
 }
 
 // shorten makes one line of at most maxEntry characters.

@@ -44,7 +44,7 @@ func TestEveryRefusalIsAudited(t *testing.T) {
 	actions := map[string]string{
 		"ps": "ps", "deployments": "deployments", "deployment": "deployment", "deployment log": "deployment-logs", "logs": "logs",
 		"collaborators": "collaborators", "clone": "clone", "timeline": "timeline", "deploy": "push", "variables": "env",
-		"set variables": "env-set A", "unset variables": "env-unset SET", "scale": "scale web:2", "restart": "restart", "redeploy": "redeploy", "rollback": "rollback 1",
+		"set variables": "env-set A", "unset variables": "env-unset SET", "scale": "scale web:2", "restart": "restart", "send signal": "send-signal HUP web", "stats": "stats", "rename": "rename to next-app", "redeploy": "redeploy", "rollback": "rollback 1",
 		"add collaborator": "collaborators-add steve", "remove collaborator": "collaborators-remove lily", "may destroy": "destroy", "destroy": "destroy",
 	}
 	w := newWorld(t)
@@ -99,20 +99,22 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		}},
 		{olga, "my-app", "env-unset B", func(c Caller) error { return w.UnsetVariables(ctx, c, "my-app", "B") }},
 		{colin, "my-app", "scale web:2 worker:+1:L", func(c Caller) error {
-			_, err := w.Scale(ctx, c, "my-app", []Change{{Type: "web", Amount: 2}, {Type: "worker", Amount: 1, Relative: true, Size: "L"}})
+			_, err := w.Scale(ctx, c, "my-app", []Change{{Type: "web", Amount: 2}, {Type: "worker", Amount: 1, Relative: true, Size: "L"}}, silent)
 			return err
 		}},
-		{colin, "my-app", "restart web", func(c Caller) error { return w.Restart(ctx, c, "my-app", []string{"web"}) }},
+		{colin, "my-app", "restart web", func(c Caller) error { return w.Restart(ctx, c, "my-app", []string{"web"}, silent) }},
 		{colin, "my-app", "redeploy --hook-only", func(c Caller) error {
-			return w.Redeploy(ctx, c, Redeployment{App: "my-app", HookOnly: true, Out: io.Discard})
+			_, err := w.Redeploy(ctx, c, Redeployment{App: "my-app", HookOnly: true, Out: io.Discard})
+			return err
 		}},
 		{colin, "my-app", "rollback 1 --no-hook", func(c Caller) error {
-			return w.Rollback(ctx, c, Redeployment{App: "my-app", From: 1, NoHook: true, Out: io.Discard})
+			_, err := w.Rollback(ctx, c, Redeployment{App: "my-app", From: 1, NoHook: true, Out: io.Discard})
+			return err
 		}},
 		{olga, "my-app", "collaborators-add steve --limited", func(c Caller) error { return w.AddCollaborator(ctx, c, "my-app", "steve", LimitedCollaborator) }},
 		{olga, "my-app", "collaborators-remove steve", func(c Caller) error { return w.RemoveCollaborator(ctx, c, "my-app", "steve") }},
 		{colin, "my-app", "push master c0ffee00", func(c Caller) error { return w.Pushed(ctx, c, "my-app", "refs/heads/master", "c0ffee00c0ffee00", nil) }},
-		{olga, "my-app", "destroy", func(c Caller) error { return w.Destroy(ctx, c, "my-app", "my-app") }},
+		{olga, "my-app", "destroy", func(c Caller) error { return w.Destroy(ctx, c, "my-app", "my-app", silent) }},
 	} {
 		test.caller.Fingerprint, test.caller.Remote = "SHA256:o", "192.0.2.2:7"
 		user := test.caller.User
@@ -167,9 +169,9 @@ func TestMistypedSecretsAreNotRecorded(t *testing.T) {
 			"key's app":       second(w.AddKey(ctx, olga, NewKey{Name: "ci", Text: newKey(t), App: secret})),
 			"token's name":    second(w.AddToken(ctx, olga, NewToken{Name: secret + "\x1b"})),
 			"token to remove": w.RemoveToken(ctx, olga, "", secret),
-			"process type":    second(w.Scale(ctx, olga, "my-app", []Change{{Type: secret, Amount: 1}})),
-			"size":            second(w.Scale(ctx, olga, "my-app", []Change{{Type: "web", Amount: 1, Size: secret}})),
-			"destroy":         w.Destroy(ctx, olga, secret, secret),
+			"process type":    second(w.Scale(ctx, olga, "my-app", []Change{{Type: secret, Amount: 1}}, silent)),
+			"size":            second(w.Scale(ctx, olga, "my-app", []Change{{Type: "web", Amount: 1, Size: secret}}, silent)),
+			"destroy":         w.Destroy(ctx, olga, secret, secret, silent),
 			"of another user": second(w.Keys(ctx, adam, secret)),
 		} {
 			if err == nil {

@@ -37,7 +37,7 @@ func TestScale(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
-			got, err := w.Scale(t.Context(), colin, "my-app", test.changes)
+			got, err := w.Scale(t.Context(), colin, "my-app", test.changes, silent)
 			wantText(t, err, test.refusal)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
@@ -55,26 +55,41 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// Before the first deployment nobody knows the types: the wish is kept for it, and nothing is started.
+// Before the first deployment nobody knows the types: the wish is kept for it.
 func TestScaleBeforeTheFirstDeployment(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	_, err := w.Create(ctx, olga, "new-app", "")
 	w.must(err)
-	w.runtime.fail = errors.New("nothing to scale")
-	got, err := w.Scale(ctx, olga, "new-app", []Change{{Type: "clock", Amount: 2, Size: "L"}})
+	got, err := w.Scale(ctx, olga, "new-app", []Change{{Type: "clock", Amount: 2, Size: "L"}}, silent)
 	w.must(err)
 	if diff := cmp.Diff([]state.ProcessType{{Name: "clock", Amount: 2, Size: "L"}}, got); diff != "" {
 		t.Error(diff)
 	}
-	_, err = w.Scale(ctx, olga, "new-app", []Change{{Type: "not a type", Amount: 2}})
+	_, err = w.Scale(ctx, olga, "new-app", []Change{{Type: "not a type", Amount: 2}}, silent)
 	wantText(t, err, "cannot name a process type")
+}
+
+// What counts is the app as it is when the scaling's turn has come: while it waited a deployment has added the type clock, and a
+// colleague has scaled web.
+func TestScaleThatHasWaited(t *testing.T) {
+	w := newWorld(t)
+	w.runtime.turn = func() {
+		w.deployTypes(map[string]string{"web": "run", "clock": "tick"}, state.ProcessType{Name: "clock", Amount: 1, Size: "S"}, state.ProcessType{Name: "web", Amount: 3, Size: "L"})
+	}
+	got, err := w.Scale(t.Context(), olga, "my-app", []Change{{Type: "web", Amount: 1, Relative: true}, {Type: "clock", Amount: 1, Relative: true}, {Type: "web", Amount: 1, Relative: true}}, silent)
+	w.must(err)
+	if diff := cmp.Diff([]state.ProcessType{{Name: "clock", Amount: 2, Size: "S"}, {Name: "web", Amount: 5, Size: "L"}}, got); diff != "" {
+		t.Error(diff)
+	}
+	_, err = w.Scale(t.Context(), olga, "my-app", []Change{{Type: "worker", Amount: 1}}, silent)
+	wantText(t, err, `there is no process type "worker": the app has clock, web`)
 }
 
 func TestScaleThatFails(t *testing.T) {
 	w := newWorld(t)
 	w.runtime.fail = errors.New("no memory")
-	_, err := w.Scale(t.Context(), olga, "my-app", []Change{{Type: "web", Amount: 2}})
+	_, err := w.Scale(t.Context(), olga, "my-app", []Change{{Type: "web", Amount: 2}}, silent)
 	wantText(t, err, "no memory")
 }
 
@@ -98,9 +113,10 @@ func TestDeploymentLog(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var log bytes.Buffer
-			wantText(t, w.DeploymentLog(ctx, test.caller, test.app, test.id, &log), test.want)
-			if got, want := log.String() == "built\n", test.want == ""; got != want {
-				t.Errorf("log %q", log.String())
+			d, err := w.DeploymentLog(ctx, test.caller, test.app, test.id, &log)
+			wantText(t, err, test.want)
+			if got, want := log.String() == "built\n" && d.ID == w.deployment, test.want == ""; got != want {
+				t.Errorf("log %q of deployment %d", log.String(), d.ID)
 			}
 		})
 	}

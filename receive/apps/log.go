@@ -17,11 +17,7 @@ func (s *Service) Logs(ctx context.Context, c Caller, app string, opt LogOptions
 
 // SetRouterLogs says whether the requests that the router answers for the app are in its log.
 func (s *Service) SetRouterLogs(ctx context.Context, c Caller, app string, on bool) error {
-	action := "router-logs --disable"
-	if on {
-		action = "router-logs --enable"
-	}
-	return s.change(ctx, c, app, action, member, func(app state.App) error {
+	return s.change(ctx, c, app, "router-logs "+switched(on), member, func(app state.App) error {
 		return s.cfg.Runtime.SetRouterLogs(ctx, app.Name, on)
 	})
 }

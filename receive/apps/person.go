@@ -97,12 +97,14 @@ func ownedBy(user string, all []state.App) (names []string) {
 	return names
 }
 
-// Collaborators returns who else may use the app.
-func (s *Service) Collaborators(ctx context.Context, c Caller, app string) ([]state.Collaborator, error) {
-	if _, err := s.look(ctx, c, app, "collaborators", limited); err != nil {
+// Collaborators returns who may use the app: its owner first, and then the others.
+func (s *Service) Collaborators(ctx context.Context, c Caller, name string) ([]state.Collaborator, error) {
+	app, err := s.look(ctx, c, name, "collaborators", limited)
+	if err != nil {
 		return nil, err
 	}
-	return s.cfg.Store.Collaborators(ctx, app)
+	others, err := s.cfg.Store.Collaborators(ctx, name)
+	return append([]state.Collaborator{{App: name, User: app.Owner, Role: Owner}}, others...), err
 }
 
 // AddCollaborator lets somebody use the app.

@@ -53,7 +53,7 @@ func TestCollaborators(t *testing.T) {
 func TestOperatorMeansTheOnlyUser(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	w.must(w.Destroy(ctx, operator, "my-app", "my-app"))
+	w.must(w.Destroy(ctx, operator, "my-app", "my-app", silent))
 	for _, c := range []Caller{adam, colin, lily, steve} {
 		w.must(w.RemoveUser(ctx, operator, c.User))
 	}

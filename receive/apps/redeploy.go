@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 type Redeployment struct {
 	App      string
 	From     int64     // the deployment that made the release; 0 leaves the choice to the operation
+	Live     int64     // the deployment that was live when the operation chose; 0 if it did not. Another one makes the choice void
 	NoHook   bool      // leaves the hooks out
 	HookOnly bool      // runs the postdeploy hook of the live release and nothing else
 	Out      io.Writer // what a push would show
@@ -32,8 +34,9 @@ func (r Redeployment) action(verb string) string {
 	return verb
 }
 
-// Redeploy deploys a release again without a build: that of r.From, or the live one.
-func (s *Service) Redeploy(ctx context.Context, c Caller, r Redeployment) error {
+// Redeploy deploys a release again without a build: that of r.From, or the live one. It returns the deployment as it has ended, in success or
+// not; there is none if it was refused, or was to run a hook alone.
+func (s *Service) Redeploy(ctx context.Context, c Caller, r Redeployment) (state.Deployment, error) {
 	return s.redeploy(ctx, c, "redeploy", r, func(app state.App, all []state.Deployment) (int64, error) {
 		if app.Live == 0 {
 			return 0, fmt.Errorf("%s has no release yet: 'git push scalingo master' makes the first", app.Name)
@@ -42,11 +45,16 @@ func (s *Service) Redeploy(ctx context.Context, c Caller, r Redeployment) error 
 	})
 }
 
-// Rollback deploys an earlier release: that of r.From, or the one that was live before.
-func (s *Service) Rollback(ctx context.Context, c Caller, r Redeployment) error {
+// Rollback deploys an earlier release: that of r.From, or the last one that was live with another image than the live one's. It returns what
+// Redeploy does.
+func (s *Service) Rollback(ctx context.Context, c Caller, r Redeployment) (state.Deployment, error) {
 	return s.redeploy(ctx, c, "rollback", r, func(app state.App, all []state.Deployment) (int64, error) {
+		image := "" // the live one's
 		for _, d := range all {
-			if d.Status == state.Success && d.ID < app.Live {
+			switch {
+			case d.ID == app.Live:
+				image = d.Image
+			case d.ID < app.Live && d.Status == state.Success && d.Image != image:
 				return d.ID, nil
 			}
 		}
@@ -55,9 +63,9 @@ func (s *Service) Rollback(ctx context.Context, c Caller, r Redeployment) error 
 }
 
 // redeploy has r done. Without r.From choose picks a deployment from all, newest first.
-func (s *Service) redeploy(ctx context.Context, c Caller, verb string, r Redeployment, choose func(state.App, []state.Deployment) (int64, error)) error {
+func (s *Service) redeploy(ctx context.Context, c Caller, verb string, r Redeployment, choose func(state.App, []state.Deployment) (int64, error)) (ended state.Deployment, err error) {
 	r.User = c.name()
-	return s.change(ctx, c, r.App, r.action(verb), member, func(app state.App) error {
+	err = s.change(ctx, c, r.App, r.action(verb), member, func(app state.App) error {
 		all, err := s.cfg.Store.Deployments(ctx, r.App, 0)
 		if err != nil {
 			return err
@@ -66,15 +74,23 @@ func (s *Service) redeploy(ctx context.Context, c Caller, verb string, r Redeplo
 			if r.From, err = choose(app, all); err != nil {
 				return err
 			}
+			r.Live = app.Live
 		}
 		if r.HookOnly && r.From != app.Live {
 			return invalidf("the hook alone is run for the live release only, and %d is not: leave the ID out", r.From)
 		}
 		for _, d := range all {
 			if d.ID == r.From && d.Status == state.Success {
-				return s.cfg.Runtime.Redeploy(ctx, r)
+				id, err := s.cfg.Runtime.Redeploy(ctx, r)
+				if id != 0 {
+					var unread error
+					ended, unread = s.cfg.Store.Deployment(context.WithoutCancel(ctx), id)
+					err = cmp.Or(err, unread)
+				}
+				return err
 			}
 		}
 		return invalidf("%s has no successful deployment %d: 'deployments %s' lists them", r.App, r.From, r.App)
 	})
+	return ended, err
 }

@@ -58,23 +58,31 @@ type Container struct {
 type LogOptions struct {
 	Lines  int    // the last so many, 0 all that is kept
 	Follow bool   // until ctx ends
-	Filter string // container or process type, or "router"; "" all
+	Filter string // container or process type, or "router", or several with | between; "" all
+	JSON   bool   // one object a line: at, name, text
 }
 
-// Runtime is what apps runs on.
+// Runtime is what apps runs on. A method with waiting takes its turn with deployments and tells, in lines, whom it waits for.
 type Runtime interface {
 	Instances(ctx context.Context, app string) ([]Container, error)
 	Statuses(ctx context.Context, apps []state.App) (map[string]string, error) // "running", "crashed", …
-	Scale(ctx context.Context, app string, want []state.ProcessType) error
-	Restart(ctx context.Context, app string, types []string) error // none: all
-	Redeploy(ctx context.Context, r Redeployment) error
+	// Scale asks want, when it is the scaling's turn, which types are to change and how, and changes those.
+	Scale(ctx context.Context, app string, want Wish, waiting func(line string)) error
+	Restart(ctx context.Context, app string, types []string, waiting func(line string)) error // none: all
+	Signal(ctx context.Context, app, signal string, to []string) (sent []string, err error)
+	Stats(ctx context.Context, app string) ([]Usage, error)
+	Redeploy(ctx context.Context, r Redeployment) (id int64, err error)          // of the deployment, 0 if it did not come to one
 	FollowDeployment(ctx context.Context, id int64, w io.Writer) error           // its log, until it has ended
 	CancelDeployment(ctx context.Context, app string, id int64, by string) error // 0: the one under way
 	DeleteCache(ctx context.Context, app string) error
 	URL(app string) string                         // under the platform's host
 	Reroute(ctx context.Context, app string) error // after a change of its domains and rules
-	Destroy(ctx context.Context, app string) error
+	Destroy(ctx context.Context, app string, waiting func(line string)) error
+	// Rename has everything that runs of the app bear another name, which commit makes the app's when all of it is ready.
+	Rename(ctx context.Context, app, to string, commit func(context.Context) error) error
 	Logs(ctx context.Context, app string, opt LogOptions, w io.Writer) error
+	Run(ctx context.Context, app string, o OneOff) (status int, err error)
+	StopOneOff(ctx context.Context, app, container string) error
 	SetRouterLogs(ctx context.Context, app string, on bool) error
 }
 
@@ -82,6 +90,8 @@ type Runtime interface {
 type Repositories interface {
 	Create(ctx context.Context, app string) error
 	Remove(ctx context.Context, app string) error
+	// Rename moves a repository to another name if commit succeeds; ErrBusy of package gitpack while a push is going on.
+	Rename(ctx context.Context, from, to string, commit func(context.Context) error) error
 }
 
 // Config is what a Service needs; its Store, Runtime and Repositories are required.
@@ -90,6 +100,7 @@ type Config struct {
 	Runtime      Runtime
 	Repositories Repositories
 	Platform     string          // the host below which every app has its name, "apps.example.com"
+	Certificates Certificates    // nil: none are obtained by ACME
 	UserCAs      []ssh.PublicKey // authorities whose certificates log users in; may be empty
 	Log          *slog.Logger
 
@@ -101,6 +112,7 @@ type Config struct {
 type Service struct {
 	cfg       Config
 	strangers strangers
+	naming    chan struct{} // holds a token while an app gets a name, with its record and its repository
 
 	mu     sync.Mutex // guards what follows
 	visits map[*Visit]struct{}
@@ -111,7 +123,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{cfg: cfg, visits: map[*Visit]struct{}{}}
+	return &Service{cfg: cfg, naming: make(chan struct{}, 1), visits: map[*Visit]struct{}{}}
 }
 
 var (

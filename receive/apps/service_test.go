@@ -14,29 +14,61 @@ import (
 	"boathook/receive/state"
 )
 
+func silent(string) {}
+
 // fakeRuntime is what the deployer does, in a map.
 type fakeRuntime struct {
 	rerouted  []string // apps
 	store     *state.Store
 	destroyed []string
-	fail      error // of every method
+	turn      func() // what happens before it is a scaling's turn
+	fail      error  // of every method
 }
 
 func (r *fakeRuntime) Instances(_ context.Context, app string) ([]Container, error) {
 	return []Container{{Name: "web-1", State: "running"}}, r.fail
 }
 
-func (r *fakeRuntime) Scale(ctx context.Context, app string, want []state.ProcessType) error {
-	return errors.Join(r.fail, r.store.SetFormation(ctx, app, want))
+func (r *fakeRuntime) Scale(ctx context.Context, name string, want Wish, _ func(string)) error {
+	if r.turn != nil {
+		r.turn()
+	}
+	app, err := r.store.App(ctx, name)
+	if err != nil {
+		return err
+	}
+	var types map[string]string
+	if app.Live != 0 {
+		release, err := r.store.Release(ctx, app.Live)
+		if err != nil {
+			return err
+		}
+		types = release.Types
+	}
+	formation, err := r.store.Formation(ctx, name)
+	if err != nil {
+		return err
+	}
+	changed, err := want(formation, types)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.fail, r.store.SetFormation(ctx, name, changed))
 }
 
-func (r *fakeRuntime) Restart(context.Context, string, []string) error { return r.fail }
+func (r *fakeRuntime) Restart(context.Context, string, []string, func(string)) error { return r.fail }
 
 func (r *fakeRuntime) Statuses(context.Context, []state.App) (map[string]string, error) {
 	return nil, r.fail
 }
 
-func (r *fakeRuntime) Redeploy(context.Context, Redeployment) error { return r.fail }
+func (r *fakeRuntime) Signal(_ context.Context, _, _ string, to []string) ([]string, error) {
+	return to, r.fail
+}
+
+func (r *fakeRuntime) Stats(context.Context, string) ([]Usage, error) { return nil, r.fail }
+
+func (r *fakeRuntime) Redeploy(context.Context, Redeployment) (int64, error) { return 0, r.fail }
 
 func (r *fakeRuntime) FollowDeployment(ctx context.Context, id int64, w io.Writer) error {
 	_, err := r.store.WriteLog(ctx, id, 0, w)
@@ -54,12 +86,23 @@ func (r *fakeRuntime) URL(app string) string { return "http://" + app + ".apps.e
 
 func (r *fakeRuntime) DeleteCache(context.Context, string) error { return r.fail }
 
-func (r *fakeRuntime) Destroy(_ context.Context, app string) error {
+func (r *fakeRuntime) Destroy(_ context.Context, app string, _ func(string)) error {
 	r.destroyed = append(r.destroyed, app)
 	return r.fail
 }
 
+func (r *fakeRuntime) Rename(ctx context.Context, app, to string, commit func(context.Context) error) error {
+	return errors.Join(r.fail, commit(ctx))
+}
+
 func (r *fakeRuntime) SetRouterLogs(context.Context, string, bool) error { return r.fail }
+
+func (r *fakeRuntime) Run(_ context.Context, _ string, o OneOff) (int, error) {
+	o.Started("one-off-1234")
+	return 3, r.fail
+}
+
+func (r *fakeRuntime) StopOneOff(context.Context, string, string) error { return r.fail }
 
 func (r *fakeRuntime) Logs(_ context.Context, app string, opt LogOptions, w io.Writer) error {
 	_, err := fmt.Fprintln(w, "[web-1] of", app)
@@ -80,6 +123,18 @@ func (r *fakeRepositories) Create(_ context.Context, app string) error {
 func (r *fakeRepositories) Remove(_ context.Context, app string) error {
 	delete(r.exist, app)
 	return r.fail
+}
+
+func (r *fakeRepositories) Rename(ctx context.Context, from, to string, commit func(context.Context) error) error {
+	if r.fail != nil {
+		return r.fail
+	}
+	err := commit(ctx)
+	if err == nil {
+		r.exist[to] = r.exist[from]
+		delete(r.exist, from)
+	}
+	return err
 }
 
 // world is a service with one app: my-app of olga's, colin collaborates, lily in a limited way, steve is a stranger and adam
@@ -164,6 +219,12 @@ func (w *world) settle() {
 // deploy makes a release of my-app with web, worker and a hook go live.
 func (w *world) deploy() {
 	w.t.Helper()
+	w.deployment = w.deployTypes(map[string]string{"web": "run", "worker": "work", "postdeploy": "migrate"}, state.ProcessType{Name: "web", Amount: 1, Size: "M"})
+}
+
+// deployTypes makes a release of my-app go live, and returns its deployment.
+func (w *world) deployTypes(types map[string]string, formation ...state.ProcessType) int64 {
+	w.t.Helper()
 	ctx := w.t.Context()
 	d, err := w.store.CreateDeployment(ctx, state.Deployment{App: "my-app", Pusher: "olga"})
 	w.must(err)
@@ -171,9 +232,9 @@ func (w *world) deploy() {
 		w.must(w.store.SetStatus(ctx, d.ID, status, ""))
 	}
 	w.must(w.store.AppendLog(ctx, d.ID, []byte("built\n")))
-	w.must(w.store.SaveRelease(ctx, state.Release{Deployment: d.ID, App: "my-app", Types: map[string]string{"web": "run", "worker": "work", "postdeploy": "migrate"}}))
-	w.must(w.store.GoLive(ctx, d.ID, []state.ProcessType{{Name: "web", Amount: 1, Size: "M"}}))
-	w.deployment = d.ID
+	w.must(w.store.SaveRelease(ctx, state.Release{Deployment: d.ID, App: "my-app", Types: types}))
+	w.must(w.store.GoLive(ctx, d.ID, formation))
+	return d.ID
 }
 
 func (w *world) must(err error) {

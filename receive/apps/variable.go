@@ -37,6 +37,14 @@ func (s *Service) SetVariables(ctx context.Context, c Caller, app string, vars m
 	})
 }
 
+// ofPlatform are the variables that every container has of the platform ("Containers" of the specification). Its values win.
+var ofPlatform = []string{
+	"APP", "CONTAINER", "CONTAINER_MEMORY", "CONTAINER_SIZE", "CONTAINER_VERSION", "HOSTNAME", "PORT", "REGION_NAME", "SCALINGO_APPLICATION_ID", "STACK",
+}
+
+// OfPlatform tells whether containers get the platform's value of a variable, whatever the app's is.
+func OfPlatform(name string) bool { return slices.Contains(ofPlatform, name) }
+
 // names are those of variables, as the audit shows them.
 func names(all []string) string {
 	shown := make([]string, len(all))
@@ -52,6 +60,9 @@ func checkVariable(name, value string) error {
 	}
 	if n := utf8.RuneCountInString(value); n > MaxValue {
 		return invalidf("the value of %s has %d characters: at most %d are allowed", name, n, MaxValue)
+	}
+	if !utf8.ValidString(value) {
+		return invalidf("the value of %s is not text in UTF-8, as every value is: encode it, with 'base64' for one", name)
 	}
 	if strings.ContainsRune(value, 0) {
 		return invalidf("the value of %s has a NUL byte, which no environment can hold: encode it", name)

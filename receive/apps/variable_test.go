@@ -24,6 +24,7 @@ func TestSetVariables(t *testing.T) {
 		{"hyphen", map[string]string{"A-B": "1"}, "cannot name a variable"},
 		{"not ASCII", map[string]string{"É": "1"}, "cannot name a variable"},
 		{"newline in the name", map[string]string{"A\n": "1"}, "cannot name a variable"},
+		{"not UTF-8", map[string]string{"A": "1\xe4"}, "the value of A is not text in UTF-8"},
 		{"NUL", map[string]string{"A": "1\x002"}, "the value of A has a NUL byte"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

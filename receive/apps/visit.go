@@ -10,7 +10,7 @@ import (
 
 // ErrEnded is the cause with which a session ends when what it does is allowed no more: the key was removed or has expired, or its user
 // has lost the app.
-var ErrEnded = errors.New("the access has ended")
+var ErrEnded = errors.New("your access has ended: ask the owner of the app, or an administrator")
 
 // Visit is a session of a caller's. What its operations were allowed is asked for again whenever that may have changed, until it leaves.
 type Visit struct {

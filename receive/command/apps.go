@@ -10,7 +10,7 @@ import (
 
 func listApps() Command {
 	return Command{Name: "apps", Usage: "[--json]", Summary: "list your apps", Run: func(ctx context.Context, c *Call) error {
-		if _, err := c.parse(c.listFlags(), 0, 0); err != nil {
+		if _, err := c.parse(c.flags(), 0, 0); err != nil {
 			return err
 		}
 		all, err := c.Service.List(ctx, c.Caller)

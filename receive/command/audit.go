@@ -10,7 +10,7 @@ import (
 
 func showAudit() Command {
 	return Command{Name: "audit", Usage: "[-n N] [--json]", Summary: "for administrators: list the last N entries (50; 0: all) of who did or was refused what, newest first", Run: func(ctx context.Context, c *Call) error {
-		f := c.listFlags()
+		f := c.flags()
 		n := f.Uint("n", 50, "")
 		if _, err := c.parse(f, 0, 0); err != nil {
 			return err

@@ -16,28 +16,39 @@ import (
 // Call is one use of a command. Args starts with the command's name.
 type Call struct {
 	Args           []string
+	Line           string // of which Args are the words; "" if they came as words
 	Caller         apps.Caller
 	Service        *apps.Service
 	Remote         string // what comes before "APP.git" in the URL of a git remote: "ssh://git@example.com:2222/"
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Width          int // columns of the caller's terminal, 0 if there is none
+	Width          int       // columns of the caller's terminal, 0 if there is none
+	Terminal       *Terminal // nil but for commands that work it themselves
 
 	json bool
 }
 
-// flags is an empty set of flags.
+// Terminal is the caller's, with its keys and its screen as they are.
+type Terminal struct {
+	apps.Terminal
+	In  io.Reader
+	Out io.Writer
+}
+
+// flags is the set of flags that every command has, --json.
 func (c *Call) flags() *flag.FlagSet {
 	f := flag.NewFlagSet("", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
+	f.BoolVar(&c.json, "json", false, "")
 	return f
 }
 
-// listFlags is the flags of a command that lists something.
-func (c *Call) listFlags() *flag.FlagSet {
-	f := c.flags()
-	f.BoolVar(&c.json, "json", false, "")
-	return f
+// alias lets flags be written another way, as in the scalingo client, which has a long and a short name for each: flag → other name. Both are
+// one flag, of which the last one counts.
+func alias(f *flag.FlagSet, names map[string]string) {
+	for name, other := range names {
+		f.Var(f.Lookup(name).Value, other, "")
+	}
 }
 
 // parse reads flags, before and after the arguments, and returns the arguments; "--" ends the flags. least and most bound how
@@ -66,6 +77,15 @@ func (c *Call) words(f *flag.FlagSet) ([]string, error) {
 	}
 }
 
+// rest is the end of the line, from its last n words on, as it was written.
+func (c *Call) rest(n int) (string, error) {
+	_, begin, err := split(c.Line)
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return c.Line[begin[len(begin)-n]:], nil
+}
+
 func count(args []string, least, most int) error {
 	if len(args) < least {
 		return usagef("an argument is missing")
@@ -79,8 +99,7 @@ func count(args []string, least, most int) error {
 // app is parse for a command about an app, given as --app, -a or the first argument; least and most bound the others.
 func (c *Call) app(f *flag.FlagSet, least, most int) (string, []string, error) {
 	var name string
-	f.StringVar(&name, "app", "", "")
-	f.StringVar(&name, "a", "", "")
+	appFlag(f, &name)
 	args, err := c.words(f)
 	if err != nil {
 		return "", nil, err
@@ -94,8 +113,15 @@ func (c *Call) app(f *flag.FlagSet, least, most int) (string, []string, error) {
 	return name, args, count(args, least, most)
 }
 
-// input reads standard input to its end. More than limit bytes are refused, not cut.
-func (c *Call) input(limit int) ([]byte, error) {
+// appFlag is --app, or -a.
+func appFlag(f *flag.FlagSet, name *string) {
+	f.StringVar(name, "app", "", "")
+	alias(f, map[string]string{"app": "a"})
+}
+
+// input reads standard input, which is for what, "the key", to its end. More than limit bytes are refused, not cut.
+func (c *Call) input(what string, limit int) ([]byte, error) {
+	defer c.prompt(what)()
 	text, err := io.ReadAll(io.LimitReader(c.Stdin, int64(limit)+1))
 	if err != nil {
 		return nil, fmt.Errorf("standard input: %w", err)
@@ -123,7 +149,15 @@ func (c *Call) printf(format string, args ...any) error {
 	return err
 }
 
-func (c *Call) printJSON(v any) error { return json.NewEncoder(c.Stdout).Encode(v) }
+// printJSON prints a document. It is no part of a page, so an arrow stays one.
+func (c *Call) printJSON(v any) error {
+	document := json.NewEncoder(inert{c.Stdout})
+	document.SetEscapeHTML(false)
+	return document.Encode(v)
+}
+
+// waiting tells the caller whom the command waits for, beside what it prints.
+func (c *Call) waiting(line string) { fmt.Fprintln(c.Stderr, line) }
 
 // when is a time as tables show it, UTC.
 func when(t time.Time) string {

@@ -7,8 +7,8 @@ import (
 )
 
 func listCollaborators() Command {
-	return Command{Name: "collaborators", Usage: "APP [--json]", Summary: "list collaborators", Run: func(ctx context.Context, c *Call) error {
-		app, _, err := c.app(c.listFlags(), 0, 0)
+	return Command{Name: "collaborators", Usage: "APP [--json]", Summary: "list who may use an app: its owner and the collaborators", Run: func(ctx context.Context, c *Call) error {
+		app, _, err := c.app(c.flags(), 0, 0)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 
 func showDeployment() Command {
 	return Command{Name: "deployment", Usage: "APP [ID] [--json]", Summary: "show when a deployment reached each status and how long each phase took, the newest one's without ID", Run: func(ctx context.Context, c *Call) error {
-		app, id, err := c.deployment(c.listFlags())
+		app, id, err := c.deployment(c.flags())
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ type transition struct {
 }
 
 func detailOf(d state.Deployment) detail {
-	all := detail{deploymentLine: deploymentLines([]state.Deployment{d})[0], Transitions: []transition{}, Phases: map[string]float64{}}
+	all := detail{deploymentLine: deploymentLines([]state.Deployment{d}, time.Now())[0], Transitions: []transition{}, Phases: map[string]float64{}}
 	for _, t := range d.Transitions {
 		all.Transitions = append(all.Transitions, transition{string(t.Status), t.At})
 	}

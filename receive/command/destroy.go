@@ -9,7 +9,7 @@ import (
 )
 
 func destroyApp() Command {
-	return Command{Name: "destroy", Usage: "APP [--force]", Summary: "remove an app for ever; without --force its name is asked for once more", Run: func(ctx context.Context, c *Call) error {
+	return Command{Name: "destroy", Usage: "APP [--force] [--json]", Summary: "remove an app for ever; without --force its name is asked for once more", Run: func(ctx context.Context, c *Call) error {
 		f := c.flags()
 		force := f.Bool("force", false, "")
 		name, _, err := c.app(f, 0, 0)
@@ -25,7 +25,10 @@ func destroyApp() Command {
 				return err
 			}
 		}
-		return c.Service.Destroy(ctx, c.Caller, name, confirm)
+		if err := c.Service.Destroy(ctx, c.Caller, name, confirm, c.waiting); err != nil {
+			return err
+		}
+		return c.done(removal{name, true}, "%s is destroyed, with everything it had\n", name)
 	}}
 }
 

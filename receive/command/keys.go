@@ -12,7 +12,7 @@ import (
 
 func listKeys() Command {
 	return Command{Name: "keys", Usage: "[--user USER] [--json]", Summary: "list keys, when and from where each logged in last, and the one app that a deploy-only key is for", Run: func(ctx context.Context, c *Call) error {
-		user, _, err := c.user(c.listFlags(), 0)
+		user, _, err := c.user(c.flags(), 0)
 		if err != nil {
 			return err
 		}

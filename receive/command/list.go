@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // printList writes all as one JSON array, or as a table: a header of words and the cells of each.
@@ -12,64 +11,26 @@ func printList[T any](c *Call, all []T, header string, cells func(T) []string) e
 	if c.json {
 		return c.printJSON(append([]T{}, all...)) // [] and not null for none
 	}
-	lines := [][]string{strings.Fields(header)}
+	rows := [][]string{strings.Fields(header)}
 	for _, v := range all {
-		lines = append(lines, cells(v))
+		rows = append(rows, cells(v))
 	}
-	for _, line := range lines {
-		for i := range line {
-			line[i] = printable(line[i])
+	for _, row := range rows {
+		for i := range row {
+			row[i] = printable(row[i])
 		}
 	}
 	out := bufio.NewWriter(c.Stdout)
-	widths := widthsOf(lines)
-	for i, line := range lines {
-		colours := c.Width > 0 && i > 0
-		out.WriteString(tableLine(line, widths, c.Width, func(column int, text string) string {
-			if colours && lines[0][column] == "STATUS" {
-				return coloured(line[column], text)
+	t := layOut(rows, c.Width)
+	for i, row := range rows {
+		out.WriteString(t.text(row, func(column int, text string) string {
+			if c.Width > 0 && i > 0 && t.head[column] == "STATUS" {
+				return coloured(row[column], text)
 			}
 			return text
 		}))
-		out.WriteByte('\n')
 	}
 	return out.Flush()
-}
-
-// gap is the number of blanks between two columns.
-const gap = 2
-
-func widthsOf(lines [][]string) []int {
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	return widths
-}
-
-// tableLine sets the cells in columns. What does not fit into limit characters (0: no limit) is cut off, with … for its end. paint
-// may put what takes no room around a cell.
-func tableLine(cells []string, widths []int, limit int, paint func(column int, text string) string) string {
-	var b strings.Builder
-	at := 0
-	for i, cell := range cells {
-		size := utf8.RuneCountInString(cell)
-		if limit > 0 && at >= limit {
-			break
-		}
-		if limit > 0 && at+size > limit {
-			b.WriteString(paint(i, string([]rune(cell)[:limit-at-1])) + "…")
-			break
-		}
-		b.WriteString(paint(i, cell))
-		if i < len(cells)-1 {
-			b.WriteString(strings.Repeat(" ", widths[i]-size+gap))
-		}
-		at += widths[i] + gap
-	}
-	return strings.TrimRight(b.String(), " ")
 }
 
 // coloured is text in the colour of a status: green for what is well, red for what is not, yellow for what is on its way.
@@ -87,11 +48,16 @@ func coloured(status, text string) string {
 }
 
 // printable keeps what somebody else wrote, a command line for one, from driving the reader's terminal.
-func printable(cell string) string {
+func printable(cell string) string { return harmless(cell, "") }
+
+// printableLines is printable for a text, which keeps its lines and tabs.
+func printableLines(text string) string { return harmless(text, "\n\t") }
+
+func harmless(text, kept string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) || strings.ContainsRune(kept, r) {
 			return r
 		}
 		return unicode.ReplacementChar
-	}, cell)
+	}, text)
 }

@@ -28,10 +28,15 @@ var permissions = map[string]struct {
 	"domains":                 {"domains my-app", "", noApp, yes, yes, denied, yes},
 	"domains-add":             {"domains-add my-app www.example.com", "", noApp, denied, yes, denied, yes},
 	"domains-remove":          {"domains-remove my-app shop.example.org", "", noApp, denied, yes, denied, yes},
+	"domains-ssl":             {"domains-ssl my-app shop.example.org", shopCertificate, noApp, denied, yes, denied, yes},
 	"set-canonical-domain":    {"set-canonical-domain my-app shop.example.org", "", noApp, denied, yes, denied, yes},
 	"unset-canonical-domain":  {"unset-canonical-domain my-app", "", noApp, denied, yes, denied, yes},
 	"force-https":             {"force-https my-app --enable", "", noApp, denied, yes, denied, yes},
 	"sticky-session":          {"sticky-session my-app --enable", "", noApp, denied, yes, denied, yes},
+	"maintenance":             {"maintenance my-app --enable", "", noApp, denied, yes, denied, yes},
+	"maintenance-page":        {"maintenance-page my-app", "<p>back soon", noApp, denied, yes, denied, yes},
+	"error-page":              {"error-page my-app", "<p>sorry", noApp, denied, yes, denied, yes},
+	"rename":                  {"rename my-app next-app", "", noApp, denied, denied, denied, yes},
 	"destroy":                 {"destroy my-app", "my-app\n", noApp, denied, denied, denied, yes},
 	"keys":                    {"keys", "", yes, yes, yes, denied, yes},
 	"keys-add":                {"keys-add desk", numberedKey(9), yes, yes, yes, denied, yes},
@@ -47,6 +52,8 @@ var permissions = map[string]struct {
 	"env-set":                 {"env-set my-app A=1", "", noApp, denied, yes, denied, yes},
 	"env-unset":               {"env-unset my-app TOKEN", "", noApp, denied, yes, denied, yes},
 	"ps":                      {"ps my-app", "", noApp, yes, yes, denied, yes},
+	"stats":                   {"stats my-app", "", noApp, yes, yes, denied, yes},
+	"send-signal":             {"send-signal my-app --signal USR1 web", "", noApp, denied, yes, denied, yes},
 	"scale":                   {"scale my-app web:2", "", noApp, denied, yes, denied, yes},
 	"restart":                 {"restart my-app", "", noApp, yes, yes, denied, yes},
 	"deployments":             {"deployments my-app", "", noApp, yes, yes, denied, yes},
@@ -55,6 +62,8 @@ var permissions = map[string]struct {
 	"deployment-follow":       {"deployment-follow my-app 1", "", noApp, yes, yes, yes, yes},
 	"deployment-cancel":       {"deployment-cancel my-app", "", noApp, denied, yes, denied, yes},
 	"deployment-delete-cache": {"deployment-delete-cache my-app", "", noApp, denied, yes, denied, yes},
+	"run":                     {"run my-app uptime", "", noApp, denied, yes, denied, yes},
+	"one-off-stop":            {"one-off-stop my-app one-off-1234", "", noApp, denied, yes, denied, yes},
 	"redeploy":                {"redeploy my-app", "", noApp, denied, yes, denied, yes},
 	"rollback":                {"rollback my-app 1", "", noApp, denied, yes, denied, yes},
 	"logs":                    {"logs my-app", "", noApp, yes, yes, denied, yes},
@@ -160,7 +169,7 @@ func TestPermissions(t *testing.T) {
 func (w *world) everything() string {
 	var text strings.Builder
 	for _, line := range []string{
-		"apps", "users", "env my-app", "ps my-app", "deployments my-app", "collaborators my-app", "timeline new-app",
+		"apps", "apps-info my-app", "users", "env my-app", "ps my-app", "deployments my-app", "collaborators my-app", "timeline new-app",
 		"keys --user alice", "keys --user bob", "keys --user lily", "keys --user carl", "tokens --user alice", "tokens --user bob", "tokens --user lily",
 	} {
 		text.WriteString(w.mustRun(operator, line+" --json", ""))

@@ -9,7 +9,7 @@ import (
 
 func listContainers() Command {
 	return Command{Name: "ps", Usage: "APP [--json]", Summary: "list containers", Run: func(ctx context.Context, c *Call) error {
-		app, _, err := c.app(c.listFlags(), 0, 0)
+		app, _, err := c.app(c.flags(), 0, 0)
 		if err != nil {
 			return err
 		}
@@ -37,5 +37,5 @@ func containerLines(all []apps.Container) (lines []containerLine) {
 }
 
 func (l containerLine) cells() []string {
-	return []string{l.Name, l.Status, l.Size, when(l.Since), l.Command}
+	return []string{l.Name, l.Status, orDash(l.Size), when(l.Since), l.Command}
 }

@@ -15,7 +15,7 @@ func scale() Command {
 		Usage:   "APP TYPE:[+|-]N[:SIZE]... [--json]",
 		Summary: "change the formation: web:2, web:+1, worker:1:L",
 		Run: func(ctx context.Context, c *Call) error {
-			app, args, err := c.app(c.listFlags(), 1, -1)
+			app, args, err := c.app(c.flags(), 1, -1)
 			if err != nil {
 				return err
 			}
@@ -27,7 +27,7 @@ func scale() Command {
 				}
 				changes = append(changes, change)
 			}
-			formation, err := c.Service.Scale(ctx, c.Caller, app, changes)
+			formation, err := c.Service.Scale(ctx, c.Caller, app, changes, c.waiting)
 			if err != nil {
 				return err
 			}

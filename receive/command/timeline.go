@@ -10,7 +10,7 @@ import (
 
 func appTimeline() Command {
 	return Command{Name: "timeline", Usage: "APP [-n N] [--json]", Summary: "for the owner: list the last N entries (50; 0: all) of who did or was refused what with an app, newest first", Run: func(ctx context.Context, c *Call) error {
-		f := c.listFlags()
+		f := c.flags()
 		n := f.Uint("n", 50, "")
 		app, _, err := c.app(f, 0, 0)
 		if err != nil {

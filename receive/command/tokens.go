@@ -9,7 +9,7 @@ import (
 
 func listTokens() Command {
 	return Command{Name: "tokens", Usage: "[--user USER] [--json]", Summary: "list tokens", Run: func(ctx context.Context, c *Call) error {
-		user, _, err := c.user(c.listFlags(), 0)
+		user, _, err := c.user(c.flags(), 0)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"boathook/receive/apps"
 )
@@ -10,7 +11,7 @@ import (
 func addToken() Command {
 	return Command{
 		Name:    "tokens-add",
-		Usage:   "NAME [--expires DAY|90d] [--user USER]",
+		Usage:   "NAME [--expires DAY|90d] [--user USER] [--json]",
 		Summary: "make a token, by which a program may act as you; it is shown this once",
 		Run: func(ctx context.Context, c *Call) error {
 			var end expiry
@@ -27,7 +28,13 @@ func addToken() Command {
 			if _, err := fmt.Fprintln(c.Stderr, "Keep this token: it is not shown again."); err != nil {
 				return err
 			}
-			return c.printf("%s\n", token)
+			return c.done(newToken{args[0], token, end.Time}, "%s\n", token)
 		},
 	}
+}
+
+type newToken struct {
+	Name    string    `json:"name"`
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires,omitzero"`
 }

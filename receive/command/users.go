@@ -10,7 +10,7 @@ import (
 
 func listUsers() Command {
 	return Command{Name: "users", Usage: "[--json]", Summary: "list users", Run: func(ctx context.Context, c *Call) error {
-		if _, err := c.parse(c.listFlags(), 0, 0); err != nil {
+		if _, err := c.parse(c.flags(), 0, 0); err != nil {
 			return err
 		}
 		all, err := c.Service.Users(ctx, c.Caller)

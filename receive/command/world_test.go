@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,19 +26,54 @@ type fakeRuntime struct {
 	store     *state.Store
 	asked     apps.LogOptions
 	restarted []string
+
+	restartFails error
+	hookFails    error
+	ahead        string // whom Scale, Restart and Destroy wait for, "" nobody
+	followed     func() // called when a log is followed, until the context ends; nil: it ends by itself
+}
+
+func (r *fakeRuntime) wait(waiting func(string)) {
+	if r.ahead != "" {
+		waiting("Waiting for " + r.ahead + " to finish...")
+	}
 }
 
 func (r *fakeRuntime) Instances(context.Context, string) ([]apps.Container, error) {
 	return []apps.Container{{Name: "web-1", State: "running", Size: "M", Command: "run\x1b[2J\tx", Since: time.Unix(1_700_000_000, 0)}}, nil
 }
 
-func (r *fakeRuntime) Scale(ctx context.Context, app string, want []state.ProcessType) error {
-	return r.store.SetFormation(ctx, app, want)
+func (r *fakeRuntime) Scale(ctx context.Context, app string, want apps.Wish, waiting func(string)) error {
+	r.wait(waiting)
+	formation, err := r.store.Formation(ctx, app)
+	if err != nil {
+		return err
+	}
+	changed, err := want(formation, map[string]string{"web": "run", "worker": "work"})
+	if err != nil {
+		return err
+	}
+	return r.store.SetFormation(ctx, app, changed)
 }
 
-func (r *fakeRuntime) Restart(_ context.Context, _ string, types []string) error {
+func (r *fakeRuntime) Restart(_ context.Context, _ string, types []string, waiting func(string)) error {
+	r.wait(waiting)
 	r.restarted = types
-	return nil
+	return r.restartFails
+}
+
+// Signal knows web-1 alone.
+func (r *fakeRuntime) Signal(_ context.Context, app, signal string, to []string) ([]string, error) {
+	for _, name := range to {
+		if name != "web-1" && name != "web" {
+			return nil, fmt.Errorf("%s is sent to nobody: %s has no %s", signal, app, name)
+		}
+	}
+	return []string{"web-1"}, nil
+}
+
+func (r *fakeRuntime) Stats(context.Context, string) ([]apps.Usage, error) {
+	return []apps.Usage{{Name: "web-1", CPU: 12.345, Memory: 100 << 20, Limit: 512 << 20}, {Name: "worker-1", Memory: 1536}}, nil
 }
 
 func (r *fakeRuntime) Statuses(_ context.Context, all []state.App) (map[string]string, error) {
@@ -48,9 +84,12 @@ func (r *fakeRuntime) Statuses(_ context.Context, all []state.App) (map[string]s
 	return statuses, nil
 }
 
-func (r *fakeRuntime) Redeploy(_ context.Context, again apps.Redeployment) error {
-	_, err := fmt.Fprintf(again.Out, "%d by %s, hook left out %v, alone %v\n", again.From, again.User, again.NoHook, again.HookOnly)
-	return err
+func (r *fakeRuntime) Redeploy(_ context.Context, again apps.Redeployment) (id int64, err error) {
+	if !again.HookOnly {
+		id = 1
+	}
+	_, err = fmt.Fprintf(again.Out, "%d by %s, hook left out %v, alone %v\n", again.From, again.User, again.NoHook, again.HookOnly)
+	return id, errors.Join(err, r.hookFails)
 }
 
 func (r *fakeRuntime) FollowDeployment(ctx context.Context, id int64, w io.Writer) error {
@@ -74,22 +113,71 @@ func (r *fakeRuntime) URL(app string) string { return "http://" + app + ".apps.e
 
 func (r *fakeRuntime) DeleteCache(context.Context, string) error { return nil }
 
-func (r *fakeRuntime) Destroy(context.Context, string) error { return nil }
+func (r *fakeRuntime) Destroy(_ context.Context, _ string, waiting func(string)) error {
+	r.wait(waiting)
+	return nil
+}
 
-func (r *fakeRuntime) Logs(_ context.Context, _ string, opt apps.LogOptions, w io.Writer) error {
+func (r *fakeRuntime) Rename(ctx context.Context, _, _ string, commit func(context.Context) error) error {
+	return commit(ctx)
+}
+
+func (r *fakeRuntime) Logs(ctx context.Context, _ string, opt apps.LogOptions, w io.Writer) error {
 	r.asked = opt
-	_, err := io.WriteString(w, "[web-1] hello\n")
+	if opt.Follow && r.followed != nil {
+		r.followed()
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	text := "[web-1] hello\n"
+	if opt.JSON {
+		text = `{"name":"web-1","text":"` + "\u009b2Jhello" + `"}` + "\n" // as package json leaves it
+	}
+	_, err := io.WriteString(w, text)
 	return err
+}
+
+func (r *fakeRuntime) Run(_ context.Context, app string, o apps.OneOff) (int, error) {
+	o.Started("one-off-1234")
+	if o.Detached {
+		return 0, nil
+	}
+	if o.Command == "exit 7" {
+		return 7, nil
+	}
+	input, err := io.ReadAll(o.In)
+	fmt.Fprintf(o.Out, "%s %s %v: %s %s\n", app, o.Size, o.Env, o.Command, input)
+	return 0, err
+}
+
+func (r *fakeRuntime) StopOneOff(_ context.Context, app, container string) error {
+	if container != "one-off-1234" {
+		return fmt.Errorf("%s runs no such one-off: 'ps %s' lists them", app, app)
+	}
+	return nil
 }
 
 func (r *fakeRuntime) SetRouterLogs(ctx context.Context, app string, on bool) error {
 	return r.store.SetRouterLogs(ctx, app, on)
 }
 
+// fakeCertificates has one for my-app, which could not be renewed.
+type fakeCertificates struct{}
+
+func (fakeCertificates) Certificate(host string) apps.Certificate {
+	if host != "my-app.apps.example.com" {
+		return apps.Certificate{}
+	}
+	return apps.Certificate{Issuer: "CN=authority", NotAfter: time.Unix(1_700_000_000, 0), Problem: "was not renewed"}
+}
+
 type fakeRepositories struct{}
 
 func (fakeRepositories) Create(context.Context, string) error { return nil }
 func (fakeRepositories) Remove(context.Context, string) error { return nil }
+func (fakeRepositories) Rename(ctx context.Context, _, _ string, commit func(context.Context) error) error {
+	return commit(ctx)
+}
 
 // world is a service with users alice, who owns my-app (deployed) and new-app (not deployed), bob, who is nothing to it, and
 // lily, who is a limited collaborator of my-app.
@@ -148,7 +236,7 @@ func openWorld(t *testing.T, dir string) *world {
 		}
 	})
 	w := &world{t: t, store: store, runtime: &fakeRuntime{store: store}}
-	w.service = apps.New(apps.Config{Store: store, Runtime: w.runtime, Repositories: fakeRepositories{}, Platform: "apps.example.com"})
+	w.service = apps.New(apps.Config{Store: store, Runtime: w.runtime, Repositories: fakeRepositories{}, Platform: "apps.example.com", Certificates: fakeCertificates{}})
 	return w
 }
 
@@ -200,13 +288,19 @@ func (w *world) deploy() {
 // run runs one command line as the SSH server does.
 func (w *world) run(c apps.Caller, line, stdin string) (status int, stdout, stderr string) {
 	w.t.Helper()
+	return w.runOn(0, c, line, stdin)
+}
+
+// runOn is run on a terminal of so many columns.
+func (w *world) runOn(width int, c apps.Caller, line, stdin string) (status int, stdout, stderr string) {
+	w.t.Helper()
 	args, err := Split(line)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
 	status = Commands().Run(w.t.Context(), &Call{
-		Args: args, Caller: c, Service: w.service, Remote: "ssh://git@example.com:2222/", Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs,
+		Args: args, Line: line, Caller: c, Service: w.service, Remote: "ssh://git@example.com:2222/", Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Width: width,
 	})
 	return status, out.String(), errs.String()
 }

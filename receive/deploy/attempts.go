@@ -85,16 +85,14 @@ func (a *attempts) find(app string, id int64) (int64, *attempt) {
 	return id, a.all[id]
 }
 
-// ended is closed once the deployment has ended: already, if it is not under way.
+// ended is closed once the deployment has ended; nil if it is not under way.
 func (a *attempts) ended(id int64) <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if one := a.all[id]; one != nil {
 		return one.ended
 	}
-	over := make(chan struct{})
-	close(over)
-	return over
+	return nil
 }
 
 // empty tells that none is under way.

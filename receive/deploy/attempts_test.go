@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"boathook/receive/state"
 )
@@ -95,6 +97,8 @@ func asFailure(cancel, deployment error) error {
 func TestFollow(t *testing.T) {
 	onStage(t, Limits{}, func(t *testing.T, s *stage) {
 		early, late := make(chan string, 2), make(chan string, 2) // the next deployment has these moments too
+		var following sync.WaitGroup
+		defer following.Wait()
 		follow := func(to chan string) {
 			var log strings.Builder
 			if err := s.d.FollowDeployment(t.Context(), 2, &log); err != nil {
@@ -103,12 +107,12 @@ func TestFollow(t *testing.T) {
 			to <- log.String()
 		}
 		s.on("build 2", func() {
-			go follow(early)
+			following.Go(func() { follow(early) })
 			if err := s.d.DeleteCache(t.Context(), "my-app"); err == nil || !strings.Contains(err.Error(), "the build cache of my-app is in use") {
 				t.Errorf("the cache is deleted under a build: %v", err)
 			}
 		})
-		s.on("publish", func() { go follow(late) })
+		s.on("publish", func() { following.Go(func() { follow(late) }) })
 		out, err := s.deploy(t.Context(), map[string]string{"web": "listen", "postdeploy": "ok"})
 		check(t, err)
 		if got := <-early; got != out {
@@ -122,14 +126,35 @@ func TestFollow(t *testing.T) {
 		if log.String() != out {
 			t.Errorf("after its end:\n%s", &log)
 		}
-		ctx, leave := context.WithCancel(t.Context())
-		leave()
+		why := errors.New("it is over")
+		ctx, leave := context.WithCancelCause(t.Context())
+		leave(why)
 		s.on("build 3", func() {
-			if err := s.d.FollowDeployment(ctx, 3, &log); !errors.Is(err, context.Canceled) {
+			if err := s.d.FollowDeployment(ctx, 3, &log); !errors.Is(err, why) {
 				t.Errorf("who left: %v", err)
 			}
 		})
 		_, err = s.deploy(t.Context(), map[string]string{"web": "listen"})
 		check(t, err)
+	})
+}
+
+// TestFollowBeforeItBegins follows a deployment in the moment in which it has a record, and is not under way yet.
+func TestFollowBeforeItBegins(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		record, err := s.store.CreateDeployment(t.Context(), state.Deployment{App: "my-app", Pusher: "alice"})
+		check(t, err)
+		var log strings.Builder
+		followed := make(chan error, 1)
+		go func() { followed <- s.d.FollowDeployment(t.Context(), record.ID, &log) }()
+		synctest.Wait()
+		_, end := s.d.attempts.begin(t.Context(), record)
+		time.Sleep(2 * followEvery)
+		check(t, errors.Join(s.store.AppendLog(t.Context(), record.ID, []byte("a line\n")), s.store.SetStatus(t.Context(), record.ID, state.Aborted, "cancelled")))
+		end()
+		check(t, <-followed)
+		if log.String() != "a line\n" {
+			t.Errorf("followed %q", log.String())
+		}
 	})
 }

@@ -17,7 +17,7 @@ const (
 	lastOutput    = 10 * time.Second
 )
 
-// collector carries the output of every container but the hooks', which the deployments see to, into the logs of their apps. The log knows
+// collector carries the output of every container but those of Engine.Run, hooks and attached one-offs, into the logs of their apps. The log knows
 // how far each container's output is in it, so that another boathook goes on where this one ended.
 type collector struct {
 	*Deployer
@@ -79,7 +79,7 @@ func (c *collector) update(ctx context.Context, snapshot []runner.Instance) {
 	for _, i := range snapshot {
 		there[i.ID] = true
 		switch t := c.tails[i.ID]; {
-		case isHook(i.Type):
+		case i.OneOff:
 		case t == nil:
 			c.begin(ctx, i)
 		case t.Instance != i:
@@ -122,7 +122,11 @@ func (c *collector) begin(ctx context.Context, i runner.Instance) {
 				log.Forget(id)
 			}
 		}()
-		for c.read(ctx, log, id, name) && t.wait(ctx) {
+		var told bool
+		for c.read(ctx, log, id, name) {
+			if i.Type == oneOff && c.endOneOff(ctx, log, id, &told) || !t.wait(ctx) {
+				return
+			}
 		}
 	})
 }

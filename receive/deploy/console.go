@@ -30,9 +30,12 @@ const (
 )
 
 // newConsole writes to out, and what it keeps through store: of tools' output the first room bytes.
-func newConsole(out io.Writer, store func([]byte), secrets []string, room int64) *console {
-	return &console{out: out, store: store, mask: newMask(secrets), room: room}
+func newConsole(out io.Writer, store func([]byte), room int64) *console {
+	return &console{out: out, store: store, mask: newMask(nil), room: room}
 }
+
+// hide has the output of tools that are made from now on masked.
+func (c *console) hide(secrets []string) { c.mask = newMask(secrets) }
 
 // Platform prints a line of boathook itself.
 func (c *console) Platform(text string) { c.line(" " + text) }

@@ -12,7 +12,8 @@ import (
 func transcript(t *testing.T, secrets []string, write func(*console)) string {
 	t.Helper()
 	var out, stored bytes.Buffer
-	c := newConsole(&out, func(chunk []byte) { stored.Write(chunk) }, secrets, 1<<20)
+	c := newConsole(&out, func(chunk []byte) { stored.Write(chunk) }, 1<<20)
+	c.hide(secrets)
 	write(c)
 	c.Close()
 	if diff := cmp.Diff(out.String(), stored.String()); diff != "" {
@@ -106,7 +107,7 @@ func TestSecretsAcrossTheBreakOfALongLine(t *testing.T) {
 
 func TestStoredLogIsBounded(t *testing.T) {
 	var out, stored bytes.Buffer
-	c := newConsole(&out, func(chunk []byte) { stored.Write(chunk) }, nil, 40)
+	c := newConsole(&out, func(chunk []byte) { stored.Write(chunk) }, 40)
 	tools := c.Tools("")
 	for range 1000 {
 		if _, err := tools.Write([]byte("a line of some length\n")); err != nil {

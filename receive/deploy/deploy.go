@@ -28,9 +28,10 @@ import (
 	"boathook/runner"
 )
 
-// Router is what a deployment needs of the HTTP router.
+// Router is what a deployment needs of the HTTP router, or of a feed of routers elsewhere.
 type Router interface {
 	Set(router.Route) *router.Drain
+	Rename(from string, route router.Route) *router.Drain
 	Remove(app string) *router.Drain
 }
 
@@ -52,6 +53,7 @@ type Limits struct {
 	Releases   int           // images of successful releases kept per app, 5
 	DiskFree   int64         // bytes that must be free for a deployment to begin, 1 GiB
 	Crashes    int           // of a live container in a row until it is given up, 12
+	OneOffs    int           // of `run`, at once per app, 10
 }
 
 func (l Limits) withDefaults() Limits {
@@ -65,17 +67,20 @@ func (l Limits) withDefaults() Limits {
 	l.Releases = cmp.Or(l.Releases, 5)
 	l.DiskFree = cmp.Or(l.DiskFree, units.GiB)
 	l.Crashes = cmp.Or(l.Crashes, 12)
+	l.OneOffs = cmp.Or(l.OneOffs, 10)
 	return l
 }
 
-// Config is what a Deployer works with. All of it but RouterLog and Limits is required.
+// Config is what a Deployer works with. All of it but Followed, RouterLog and Limits is required.
 type Config struct {
 	Store   *state.Store
 	Builder builder.Builder
 	Engine  runner.Engine
 	Router  Router
-	Refs    Refs
-	Logbook *applog.Store
+	// Followed returns once routers elsewhere have the table that there is now, and know so after a restart; nil if there can be none.
+	Followed func(context.Context) error
+	Refs     Refs
+	Logbook  *applog.Store
 	// RouterLog is what the router logs requests to; nil if it does not.
 	RouterLog *RouterLog
 	AppsURL   *url.URL // "http://example.com:8080": app my-app is at http://my-app.example.com:8080
@@ -91,8 +96,8 @@ type Deployer struct {
 	queue      *queue
 	claims     *claims
 	inHand     inHand
+	oneOffs    oneOffs
 	attempts   attempts
-	hooks      inHand // releases of which a hook runs by itself
 	routes     *routes
 	reconciler *reconciler
 	free       func(dir string) (bytes int64, err error) // freeBytes; a test has disks of its own
@@ -118,8 +123,11 @@ func New(cfg Config) *Deployer {
 // Interrupt aborts the detached deployments; the others end with their pushes. No retirement is cut short.
 func (d *Deployer) Interrupt() { d.cancel() }
 
-// Busy tells whether a deployment is under way or waits for its turn, or a hook runs by itself.
-func (d *Deployer) Busy() bool { return !d.attempts.empty() || !d.hooks.empty() }
+// Busy tells whether a deployment, a restart, a scaling or a destruction is under way or waits for its turn, a former version is still being
+// retired, a hook runs by itself, or somebody is attached to a one-off.
+func (d *Deployer) Busy() bool {
+	return !d.attempts.empty() || !d.queue.empty() || !d.inHand.empty() || !d.oneOffs.empty()
+}
 
 // Close ends following the engine and waits for the retirements under way; it does not stop any app.
 // Deployments must have ended before.
@@ -156,6 +164,12 @@ type Request struct {
 // and everything that the deployment made is gone again. When ctx ends before the switch the deployment is aborted, unless it is
 // detached.
 func (d *Deployer) Deploy(ctx context.Context, req Request) error {
+	_, err := d.carry(ctx, req)
+	return err
+}
+
+// carry is Deploy, and tells the deployment's number, 0 if it did not come to one.
+func (d *Deployer) carry(ctx context.Context, req Request) (id int64, err error) {
 	if req.Detach {
 		var cancel context.CancelFunc
 		ctx, cancel = d.detached(ctx, req.Access)
@@ -163,7 +177,7 @@ func (d *Deployer) Deploy(ctx context.Context, req Request) error {
 	}
 	r, err := d.open(ctx, req)
 	if err != nil {
-		return &Failure{Status: state.Aborted, Err: err}
+		return 0, &Failure{Status: state.Aborted, Err: err}
 	}
 	ctx, end := d.attempts.begin(ctx, r.record)
 	defer end()
@@ -175,7 +189,7 @@ func (d *Deployer) Deploy(ctx context.Context, req Request) error {
 	}
 	d.Log.Info("deployment", "app", req.App, "deployment", r.id, "user", req.Pusher, "commit", req.Commit,
 		"duration", time.Since(r.record.Created).Round(time.Millisecond), "err", err)
-	return err
+	return r.record.ID, err
 }
 
 // deployment is one run of the story and what it has made so far.
@@ -186,7 +200,7 @@ type deployment struct {
 	record  state.Deployment
 	id      string // record.ID as the release of engine groups
 	console *console
-	vars    map[string]string // the app's variables, aliases resolved
+	vars    map[string]string // the app's variables when its turn came, aliases resolved
 
 	image     builder.Image
 	formation []state.ProcessType // what is to run
@@ -232,11 +246,6 @@ func (d *Deployer) open(ctx context.Context, req Request) (*deployment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("app %s: %w", req.App, err)
 	}
-	vars, err := d.Store.Variables(ctx, req.App)
-	if err != nil {
-		return nil, fmt.Errorf("variables of %s: %w", req.App, err)
-	}
-	vars = resolveAliases(vars)
 	record, err := d.Store.CreateDeployment(ctx, state.Deployment{
 		App: req.App, Ref: req.Ref, Commit: req.Commit, Pusher: req.Pusher,
 	})
@@ -244,9 +253,9 @@ func (d *Deployer) open(ctx context.Context, req Request) (*deployment, error) {
 		return nil, fmt.Errorf("record of the deployment: %w", err)
 	}
 	return &deployment{
-		Deployer: d, req: req, app: app, record: record, vars: vars,
+		Deployer: d, req: req, app: app, record: record,
 		id:      strconv.FormatInt(record.ID, 10),
-		console: newConsole(req.Out, d.transcript(record.ID), secretsOf(vars), d.Limits.LogSize),
+		console: newConsole(req.Out, d.transcript(record.ID), d.Limits.LogSize),
 	}, nil
 }
 
@@ -277,11 +286,27 @@ func (r *deployment) enter(ctx context.Context) (leave func(), err error) {
 		leave()
 		return nil, fmt.Errorf("app %s: %w", r.req.App, err)
 	}
+	if err := r.takeVariables(ctx); err != nil {
+		leave()
+		return nil, err
+	}
 	if err := r.preflight(); err != nil {
 		leave()
 		return nil, err
 	}
 	return leave, nil
+}
+
+// takeVariables reads the app's variables as they are now, so that none that was set while the deployment waited is missed, and has the console hide
+// their values.
+func (r *deployment) takeVariables(ctx context.Context) error {
+	vars, err := r.Store.Variables(ctx, r.app.Name)
+	if err != nil {
+		return fmt.Errorf("variables of %s: %w", r.app.Name, err)
+	}
+	r.vars = resolveAliases(vars)
+	r.console.hide(secretsOf(r.vars))
+	return nil
 }
 
 func (r *deployment) ticketName() string {

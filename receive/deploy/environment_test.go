@@ -2,11 +2,14 @@ package deploy
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"boathook/receive/apps"
 	"boathook/receive/state"
+	"boathook/runner"
 )
 
 func TestResolveAliases(t *testing.T) {
@@ -20,6 +23,47 @@ func TestResolveAliases(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestSizes is the table of the specification: what a container of each size is limited to, and what it is told of that. No size is M.
+func TestSizes(t *testing.T) {
+	const low, standard, high = 512, 1024, 2048
+	for _, test := range []struct {
+		size, told   string
+		memory, pids int64 // memory in MB
+		cpu          int64
+	}{
+		{"S", "S", 256, 128, low},
+		{"M", "M", 512, 256, standard},
+		{"L", "L", 1024, 512, standard},
+		{"XL", "XL", 2048, 1024, high},
+		{"2XL", "2XL", 4096, 2048, high},
+		{"3XL", "3XL", 8192, 4096, high},
+		{"", "M", 512, 256, standard},
+	} {
+		d := &Deployer{}
+		spec, err := d.spec(state.App{Name: "my-app"}, state.Release{Deployment: 1, Launcher: []string{"sh"}}, nil, state.ProcessType{Name: "web", Command: "run", Size: test.size, Amount: 1})
+		check(t, err)
+		if diff := cmp.Diff(runner.Limits{Memory: test.memory << 20, PIDs: test.pids, CPU: test.cpu}, spec.Limits); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.size, diff)
+		}
+		told := []string{spec.Env["CONTAINER_SIZE"], spec.Env["CONTAINER_MEMORY"]}
+		if diff := cmp.Diff([]string{test.told, strconv.FormatInt(test.memory<<20, 10)}, told); diff != "" {
+			t.Errorf("%s is told (-want +got):\n%s", test.size, diff)
+		}
+	}
+	if len(sizes) != 6 {
+		t.Errorf("there are %d sizes, not 6", len(sizes))
+	}
+}
+
+// Who sets a variable of the platform's is told that it has no effect.
+func TestOfPlatform(t *testing.T) {
+	for name := range (&Deployer{}).environment(state.App{}, state.Release{}, nil, "M") {
+		if !apps.OfPlatform(name) {
+			t.Errorf("%s is the platform's, and env-set does not say so", name)
+		}
 	}
 }
 

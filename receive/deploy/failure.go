@@ -17,21 +17,27 @@ import (
 type Failure struct {
 	Status state.Status
 	Word   string // what git is told in place of the status, may be empty
-	Text   string // one sentence for the pusher, without a period
+	Text   string // one sentence for the pusher, without a period; it ends with outputFollows where Output belongs to it
 	Output string // last output of the container that crashed, may be empty
 	Advice string // what to do next, may be empty
 	Err    error  // the cause, for the log
 }
 
+// outputFollows ends a Text that Output follows.
+const outputFollows = " with the following output:"
+
 func (f *Failure) Error() string {
 	switch {
 	case f.Text != "" && f.Err != nil:
-		return fmt.Sprintf("%s: %s: %v", f.Status, f.Text, f.Err)
+		return fmt.Sprintf("%s: %s: %v", f.Status, f.sentence(), f.Err)
 	case f.Err != nil:
 		return fmt.Sprintf("%s: %v", f.Status, f.Err)
 	}
-	return fmt.Sprintf("%s: %s", f.Status, f.Text)
+	return fmt.Sprintf("%s: %s", f.Status, f.sentence())
 }
+
+// sentence is Text where no output follows.
+func (f *Failure) sentence() string { return strings.TrimSuffix(f.Text, outputFollows) }
 
 func (f *Failure) Unwrap() error { return f.Err }
 
@@ -100,7 +106,7 @@ func (f *Failure) reason() string {
 	if f.Text == "" && f.Err != nil {
 		return f.Err.Error()
 	}
-	return f.Text
+	return f.sentence()
 }
 
 // tell prints the failure as the platform does.

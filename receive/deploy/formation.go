@@ -23,6 +23,9 @@ func isHook(processType string) bool {
 	return processType == releaseHook || processType == postdeployHook
 }
 
+// inFormation tells whether containers of a type are in an app's formation: those of hooks and of `run` are not.
+func inFormation(processType string) bool { return !isHook(processType) && processType != oneOff }
+
 // web is the process type that gets a port and the app's requests.
 const web = "web"
 
@@ -38,6 +41,11 @@ func planFormation(stored []state.ProcessType, types map[string]string) ([]state
 				Text:   fmt.Sprintf("The Procfile does not declare '%s' any more, but it is scaled to %d", p.Name, p.Amount),
 				Advice: fmt.Sprintf("Declare it again, or scale it down first: scale %s:0", p.Name),
 			}
+		}
+	}
+	if _, declared := types[oneOff]; declared {
+		return nil, &Failure{
+			Status: state.BuildError, Text: "The Procfile declares the type 'one-off', which is that of the containers of 'run'", Advice: "Give the type another name",
 		}
 	}
 	var plan []state.ProcessType

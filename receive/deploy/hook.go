@@ -34,7 +34,7 @@ func (r *deployment) hook(ctx context.Context, name string) error {
 func (r *deployment) runHook(ctx context.Context, name string) error {
 	command := r.image.Types[name]
 	r.console.Step(fmt.Sprintf("Running %s hook: %s", name, command))
-	vars, err := r.hookVariables(ctx, name)
+	vars, reserved, err := r.lookAhead(ctx, name)
 	if err != nil {
 		return r.because(ctx, err)
 	}
@@ -44,6 +44,7 @@ func (r *deployment) runHook(ctx context.Context, name string) error {
 	}
 	spec.Port = true // the environment is the running app's, $PORT included
 	spec.First = int(r.record.ID)
+	spec.Reserve = reserved
 
 	ctx, rest := r.withRoom(ctx, state.HookError)
 	defer rest()
@@ -51,9 +52,13 @@ func (r *deployment) runHook(ctx context.Context, name string) error {
 	defer cancel()
 	output := r.console.Tools(fmt.Sprintf("[%s-%s] ", name, r.id))
 	log := r.appWriter(r.app.ID, name+"-"+r.id)
-	exit, err := r.Engine.Run(limited, spec, io.MultiWriter(output, log))
+	exit, err := r.Engine.Run(limited, spec, runner.IO{Out: io.MultiWriter(output, log)})
 	output.Flush()
 	log.Close()
+	if errors.Is(err, runner.ErrOutput) { // what counts is what it has done
+		r.Log.Warn("output of a hook", "app", r.app.Name, "deployment", r.id, "err", err)
+		err = nil
+	}
 	return r.hookResult(limited, name, exit, err)
 }
 
@@ -61,22 +66,26 @@ func (r *deployment) runHook(ctx context.Context, name string) error {
 // that it lets live, to which nothing is routed yet. Without a web container it is not set.
 const newURL = "BOATHOOK_NEW_URL"
 
-// hookVariables are the app's, with newURL for postdeploy.
-func (r *deployment) hookVariables(ctx context.Context, name string) (map[string]string, error) {
+// lookAhead is the hook's variables: the app's, with newURL for postdeploy. The container that it leads to is for the hook alone, unless it
+// serves already.
+func (r *deployment) lookAhead(ctx context.Context, name string) (vars map[string]string, reserved string, err error) {
 	if name != postdeployHook {
-		return r.vars, nil
+		return r.vars, "", nil
 	}
 	instances, err := r.Engine.List(ctx, runner.Selector{App: r.app.Name, Release: r.id, Type: web})
 	if err != nil {
-		return nil, fmt.Errorf("list the web containers: %w", err)
+		return nil, "", fmt.Errorf("list the web containers: %w", err)
 	}
 	first := slices.IndexFunc(instances, dialable)
 	if first < 0 {
-		return r.vars, nil
+		return r.vars, "", nil
 	}
-	vars := maps.Clone(r.vars)
+	vars = maps.Clone(r.vars)
 	vars[newURL] = "http://" + instances[first].Addr
-	return vars, nil
+	if r.app.Live == r.record.ID {
+		return vars, "", nil
+	}
+	return vars, instances[first].ID, nil
 }
 
 // hookResult judges how the hook ended: exit status 0 lets the deployment go on, anything else is hook-error.

@@ -11,13 +11,8 @@ import (
 
 // hookOnly runs the postdeploy command of the live release once more, and touches nothing else. It takes its turn with deployments
 // but is none: no release goes live or fails to by it, so that no status would be true, and what it was is for the audit to tell.
-func (d *Deployer) hookOnly(ctx context.Context, again apps.Redeployment) error {
-	vars, err := d.Store.Variables(ctx, again.App)
-	if err != nil {
-		return fmt.Errorf("variables of %s: %w", again.App, err)
-	}
-	vars = resolveAliases(vars)
-	r := &deployment{Deployer: d, vars: vars, console: newConsole(again.Out, func([]byte) {}, secretsOf(vars), d.Limits.LogSize)}
+func (d *Deployer) hookOnly(ctx context.Context, again apps.Redeployment) (err error) {
+	r := &deployment{Deployer: d, console: newConsole(again.Out, func([]byte) {}, d.Limits.LogSize)}
 	defer r.console.Close()
 	if r.app, err = d.Store.App(ctx, again.App); err != nil {
 		return err
@@ -30,8 +25,10 @@ func (d *Deployer) hookOnly(ctx context.Context, again apps.Redeployment) error 
 	if err := r.takeLive(ctx); err != nil {
 		return err
 	}
+	if err := r.takeVariables(ctx); err != nil {
+		return err
+	}
 	defer d.inHand.take(r.id)() // or its container would be a stray
-	defer d.hooks.take(r.id)()
 	return r.runHook(ctx, postdeployHook)
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // TestHookEnvironment: a hook has the environment, the port included, of the web container; postdeploy alone has the new version's address
-// in addition, if there is one.
+// in addition, if there is one, and that for itself.
 func TestHookEnvironment(t *testing.T) {
 	types := map[string]string{"web": "listen", "release": "expand", "postdeploy": "migrate"}
 	onStage(t, Limits{}, func(t *testing.T, s *stage) {
@@ -33,6 +33,9 @@ func TestHookEnvironment(t *testing.T) {
 			maps.Copy(want, more)
 			if diff := cmp.Diff(want, spec.Env); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", hook, diff)
+			}
+			if reserved := spec.Reserve; (reserved != "") != (hook == "postdeploy") || reserved != "" && s.engine.instances[reserved].Group != containers.Group {
+				t.Errorf("%s has instance %q for itself", hook, reserved)
 			}
 			if !spec.Port || spec.Image != containers.Image || spec.Group != (runner.Group{App: "my-app", Release: "2", Type: hook}) {
 				t.Errorf("%s: %+v", hook, spec)
@@ -52,7 +55,7 @@ func TestHookOnly(t *testing.T) {
 	onStage(t, Limits{}, func(t *testing.T, s *stage) {
 		var out strings.Builder
 		again := apps.Redeployment{App: "my-app", From: 1, User: "alice", HookOnly: true, Out: &out}
-		if err := s.d.Redeploy(t.Context(), again); err == nil || !strings.Contains(err.Error(), "no postdeploy hook") {
+		if err := s.redeploy(t.Context(), again); err == nil || !strings.Contains(err.Error(), "no postdeploy hook") {
 			t.Errorf("an app without a hook: %v", err)
 		}
 		_, err := s.deploy(t.Context(), map[string]string{"web": "listen", "release": "fail", "postdeploy": "migrate"})
@@ -67,7 +70,7 @@ func TestHookOnly(t *testing.T) {
 		check(t, s.store.SetVariables(t.Context(), "my-app", map[string]string{"TOKEN": "a-secret-value", "RUN": "migrated"}))
 		var kept bool
 		s.on("postdeploy", func() { kept = s.d.inHand.has("3") })
-		check(t, s.d.Redeploy(t.Context(), again))
+		check(t, s.redeploy(t.Context(), again))
 		if diff := cmp.Diff([]string{"postdeploy"}, s.take()); diff != "" || !kept {
 			t.Errorf("kept from the sweep of strays: %v; events (-want +got):\n%s", kept, diff)
 		}
@@ -76,7 +79,7 @@ func TestHookOnly(t *testing.T) {
 			t.Errorf("the user saw\n%s", &out)
 		}
 		spec := s.engine.spec("postdeploy")
-		if spec.Env["TOKEN"] != "a-secret-value" || spec.Env["BOATHOOK_NEW_URL"] == "" || spec.Release != "3" || spec.Image != "image-3" {
+		if spec.Env["TOKEN"] != "a-secret-value" || spec.Env["BOATHOOK_NEW_URL"] == "" || spec.Reserve != "" || spec.Release != "3" || spec.Image != "image-3" {
 			t.Errorf("the hook ran as %+v", spec)
 		}
 		if all, err := s.store.Deployments(t.Context(), "my-app", 0); err != nil || len(all) != 3 {
@@ -94,12 +97,12 @@ func TestHookOnlyThatFails(t *testing.T) {
 		synctest.Wait()
 		s.take()
 		var out strings.Builder
-		err = s.d.Redeploy(t.Context(), apps.Redeployment{App: "my-app", From: 2, HookOnly: true, Out: &out})
+		err = s.redeploy(t.Context(), apps.Redeployment{App: "my-app", From: 2, HookOnly: true, Out: &out})
 		if err == nil || err.Error() != "hook-error: Postdeploy hook failed with status '7'" || !strings.Contains(out.String(), "[postdeploy-2] table is locked\n") {
 			t.Errorf("ended with %v\n%s", err, &out)
 		}
 		s.engine.fail("postdeploy", runner.ErrUnavailable)
-		if err := s.d.Redeploy(t.Context(), apps.Redeployment{App: "my-app", From: 2, HookOnly: true, Out: &out}); !errors.Is(err, runner.ErrUnavailable) {
+		if err := s.redeploy(t.Context(), apps.Redeployment{App: "my-app", From: 2, HookOnly: true, Out: &out}); !errors.Is(err, runner.ErrUnavailable) {
 			t.Errorf("without an engine: %v", err)
 		}
 		if diff := cmp.Diff([]string{"postdeploy", "postdeploy"}, s.take()); diff != "" {
@@ -126,7 +129,7 @@ func TestHookOnlyWaits(t *testing.T) {
 		var impatient, patient strings.Builder
 		ended := make(chan error, 2)
 		go func() {
-			ended <- s.d.Redeploy(ctx, apps.Redeployment{App: "my-app", From: 1, HookOnly: true, Out: &impatient})
+			ended <- s.redeploy(ctx, apps.Redeployment{App: "my-app", From: 1, HookOnly: true, Out: &impatient})
 		}()
 		synctest.Wait()
 		leave()
@@ -134,7 +137,7 @@ func TestHookOnlyWaits(t *testing.T) {
 			t.Errorf("who left: %v", err)
 		}
 		go func() {
-			ended <- s.d.Redeploy(t.Context(), apps.Redeployment{App: "my-app", From: 1, HookOnly: true, Out: &patient})
+			ended <- s.redeploy(t.Context(), apps.Redeployment{App: "my-app", From: 1, HookOnly: true, Out: &patient})
 		}()
 		synctest.Wait()
 		close(finish)

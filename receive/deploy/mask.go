@@ -78,6 +78,16 @@ func (m *mask) cut(text string, at int) int {
 	return at
 }
 
+// harmless is output as anybody may read it at a terminal: values of variables are masked, and nothing in it drives the terminal.
+func harmless(output string, vars map[string]string) string {
+	hide := newMask(secretsOf(vars))
+	lines := strings.Split(output, "\n")
+	for n, line := range lines {
+		lines[n] = printable(hide.replace(line))
+	}
+	return strings.Join(lines, "\n")
+}
+
 // sgr is the only escape sequence that passes: Select Graphic Rendition, i.e. colours (ECMA-48, 8.3.117).
 var sgr = regexp.MustCompile(`\x1b\[[0-9;:]*m`)
 

@@ -58,6 +58,12 @@ func (q *queue) try(app, owner, name string) (leave func(), ok bool) {
 	return func() { q.leave(t) }, true
 }
 
+func (q *queue) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.tickets) == 0
+}
+
 func (q *queue) leave(t *ticket) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -19,19 +19,23 @@ const (
 	lastRetry  = time.Minute
 )
 
+// repairsAtOnce is how many apps are repaired at the same time: one whose containers take long to stop holds up no other.
+const repairsAtOnce = 16
+
 // reconciler keeps the containers of the live releases as the formations want them: what somebody removed is started again, what has
 // ended and is not restarted by the engine is replaced, what is too much goes, and what crashes Limits.Crashes times in a row is given up.
 type reconciler struct {
 	*Deployer
 	crashes *crashes
 
-	wake chan struct{} // holds a token when due has changed
-	mu   sync.Mutex    // guards due
+	wake chan struct{} // holds a token when due or busy has changed
+	mu   sync.Mutex    // guards what follows
 	due  map[string]time.Time
+	busy map[string]bool // apps that are being looked at
 }
 
 func newReconciler(d *Deployer) *reconciler {
-	return &reconciler{Deployer: d, crashes: newCrashes(d.Limits.Crashes), wake: make(chan struct{}, 1), due: map[string]time.Time{}}
+	return &reconciler{Deployer: d, crashes: newCrashes(d.Limits.Crashes), wake: make(chan struct{}, 1), due: map[string]time.Time{}, busy: map[string]bool{}}
 }
 
 // look asks for an app to be looked at, at the time given or earlier.
@@ -42,20 +46,32 @@ func (r *reconciler) look(app string, at time.Time) {
 		return
 	}
 	r.due[app] = at
+	r.stir()
+}
+
+// stir has run look for what is due.
+func (r *reconciler) stir() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
 }
 
-// next returns an app whose time has come, or how long there is none.
+// next returns an app whose time has come, which is busy then until done, or how long there is none.
 func (r *reconciler) next(now time.Time) (app string, pause time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pause = lookEvery
+	if len(r.busy) >= repairsAtOnce {
+		return "", pause
+	}
 	for name, at := range r.due {
+		if r.busy[name] {
+			continue
+		}
 		if wait := at.Sub(now); wait <= 0 {
 			delete(r.due, name)
+			r.busy[name] = true
 			return name, 0
 		} else {
 			pause = min(pause, wait)
@@ -64,11 +80,21 @@ func (r *reconciler) next(now time.Time) (app string, pause time.Duration) {
 	return "", pause
 }
 
+// done ends what next began.
+func (r *reconciler) done(app string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.busy, app)
+	r.stir()
+}
+
 // run looks at what is due until ctx ends, and for strays every minute.
 func (r *reconciler) run(ctx context.Context) {
+	var repairs sync.WaitGroup
+	defer repairs.Wait()
 	sweep := time.Now().Add(lookSoon)
 	for ctx.Err() == nil {
-		if time.Now().After(sweep) {
+		if !time.Now().Before(sweep) {
 			if err := r.removeStrays(ctx); err != nil && ctx.Err() == nil {
 				r.Log.Error("strays not removed", "err", err)
 			}
@@ -76,7 +102,10 @@ func (r *reconciler) run(ctx context.Context) {
 		}
 		app, pause := r.next(time.Now())
 		if app != "" {
-			r.reconcile(ctx, app)
+			repairs.Go(func() {
+				defer r.done(app)
+				r.reconcile(ctx, app)
+			})
 			continue
 		}
 		timer := time.NewTimer(min(pause, time.Until(sweep)))
@@ -128,19 +157,17 @@ func (r *reconciler) repair(ctx context.Context, name string) (again time.Durati
 	if err != nil {
 		return 0, err
 	}
-	work := &repair{reconciler: r, app: app, release: release, again: lookEvery, missing: map[slot]state.ProcessType{}}
+	work := &repair{reconciler: r, app: app, release: release, again: lookEvery, missing: map[slot]state.ProcessType{}, booting: map[string]bool{}}
 	for _, p := range formation {
 		for number := 1; number <= p.Amount; number++ {
 			work.missing[slot{runner.Group{App: name, Release: live, Type: p.Name}, number}] = p
 		}
 	}
-	if err := work.inspect(ctx, instances); err != nil {
-		return 0, err
+	left := work.inspect(ctx, instances)
+	if isUnavailable(left) {
+		return 0, left
 	}
-	if err := work.fill(ctx); err != nil {
-		return 0, err
-	}
-	return work.again, nil
+	return work.again, errors.Join(left, work.fill(ctx))
 }
 
 // repair is one look at one app.
@@ -149,13 +176,16 @@ type repair struct {
 	app     state.App
 	release state.Release
 	missing map[slot]state.ProcessType // slots that need a container; inspect leaves those for which none is found
+	booting map[string]bool            // types of which a container is there that does not do its work yet
 	again   time.Duration              // when to look again
 }
 
-// inspect removes what is too much, what has ended, and what has crashed too often.
+// inspect removes what is too much, what has ended, and what has crashed too often. One that cannot be removed keeps its slot, and nothing else.
 func (r *repair) inspect(ctx context.Context, instances []runner.Instance) error {
+	var superfluous []runner.Instance
+	var left error
 	for _, i := range instances {
-		if isHook(i.Type) {
+		if !inFormation(i.Type) {
 			continue
 		}
 		_, wanted := r.missing[slotOf(i)]
@@ -163,20 +193,59 @@ func (r *repair) inspect(ctx context.Context, instances []runner.Instance) error
 		var err error
 		switch {
 		case !wanted:
-			r.Log.Info("superfluous container removed", "app", r.app.Name, "container", i.Name())
-			err = r.remove(ctx, r.app.Name, i)
+			superfluous = append(superfluous, i)
 		case tooMany:
 			err = r.giveUp(ctx, i)
 		case i.Phase == runner.Exited:
+			r.booting[i.Type] = true
 			err = r.replace(ctx, i, row)
 		default:
 			delete(r.missing, slotOf(i))
+			r.booting[i.Type] = r.booting[i.Type] || !r.works(i)
 		}
 		if err != nil {
+			delete(r.missing, slotOf(i))
+			left = errors.Join(left, err)
+		}
+		if isUnavailable(err) {
+			return left
+		}
+	}
+	return errors.Join(left, r.removeSuperfluous(ctx, superfluous))
+}
+
+// removeSuperfluous leaves those of a type that lacks a container, until that is at work: a restart that was cut short may have left nothing
+// else.
+func (r *repair) removeSuperfluous(ctx context.Context, superfluous []runner.Instance) error {
+	for _, i := range superfluous {
+		if r.booting[i.Type] || r.lacks(i.Group) {
+			r.again = min(r.again, lookSoon)
+			continue
+		}
+		r.Log.Info("superfluous container removed", "app", r.app.Name, "container", i.Name())
+		if err := r.remove(ctx, r.app.Name, i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lacks tells whether a container will be started for a group.
+func (r *repair) lacks(g runner.Group) bool {
+	for s := range r.missing {
+		if s.Group == g && r.crashes.gaveUp(s).IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// works tells whether a container does what it is there for, as far as a deployment would wait for it.
+func (r *repair) works(i runner.Instance) bool {
+	if i.Type == web {
+		return r.routes.accepted(i)
+	}
+	return i.Phase == runner.Running && time.Since(i.Started) >= r.Limits.Grace
 }
 
 // replace removes an ended container when its backoff is over; until then its slot counts as filled.
@@ -198,16 +267,21 @@ func (r *repair) giveUp(ctx context.Context, i runner.Instance) error {
 	return r.Engine.RemoveInstance(ctx, i.ID, 0)
 }
 
-// fill starts what is missing and not given up.
-func (r *repair) fill(ctx context.Context) error {
+// fill starts what is missing and not given up; one that does not start does not keep the others.
+func (r *repair) fill(ctx context.Context) (failed error) {
 	for _, s := range r.crashes.given(r.app.Name, strconv.FormatInt(r.app.Live, 10)) {
 		delete(r.missing, s)
 	}
 	for s, p := range r.missing {
-		if err := r.startOne(ctx, r.app, r.release, p, s.number); err != nil {
-			return err
+		err := r.startOne(ctx, r.app, r.release, p, s.number)
+		if isUnavailable(err) {
+			return errors.Join(failed, err)
+		}
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
 		}
 		r.Log.Info("missing container started", "app", r.app.Name, "container", s.name())
 	}
-	return nil
+	return failed
 }

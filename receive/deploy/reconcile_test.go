@@ -3,15 +3,20 @@ package deploy
 import (
 	"bytes"
 	"context"
+	"io"
+	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"boathook/receive/apps"
 	"boathook/receive/state"
+	"boathook/router"
 	"boathook/runner"
 )
 
@@ -52,6 +57,96 @@ func TestDriftIsRepaired(t *testing.T) {
 	eventually(t, "the superfluous one goes", func() bool { return len(r.running()) == 3 && r.running()["1/worker-7"] == "" })
 }
 
+// A restart that was cut short, as boathook died, has left the extra container alone: it stays until the one whose place it holds has been up for
+// the grace period.
+func TestRollCutShort(t *testing.T) {
+	r := newRuin(t)
+	release := r.release("c1", "sleep 600")
+	check(t, r.store.GoLive(t.Context(), release.Deployment, []state.ProcessType{{Name: "worker", Command: "sleep 600", Amount: 1, Size: "M"}}))
+	dead := r.deployer(Limits{Grace: time.Millisecond})
+	extra := maxReplicas + 1
+	check(t, dead.startOne(t.Context(), state.App{Name: "my-app"}, release, state.ProcessType{Name: "worker", Size: "M"}, extra))
+
+	slow := r.deployer(Limits{Grace: time.Hour})
+	check(t, slow.Recover(t.Context()))
+	eventually(t, "what is missing is started", func() bool { return r.running()["1/worker-1"] != "" })
+	give, err := slow.claims.take(t.Context(), "my-app", "test") // reconcile would leave an app alone that is being repaired
+	check(t, err)
+	_, err = slow.reconciler.repair(t.Context(), "my-app")
+	check(t, err)
+	give()
+	if running := r.running(); len(running) != 2 {
+		t.Errorf("before the grace period is over there run %v", running)
+	}
+	slow.Close()
+
+	check(t, r.deployer(Limits{Grace: time.Millisecond}).Recover(t.Context()))
+	eventually(t, "the extra one goes", func() bool { return len(r.running()) == 1 && r.running()["1/worker-1"] != "" })
+}
+
+// The extra web container of a restart that was cut short serves until the one whose place it holds accepts connections.
+func TestRollOfWebCutShort(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		_, err := s.engine.Start(t.Context(), runner.Spec{Group: runner.Group{App: "my-app", Release: "1", Type: web}, Argv: []string{"listen"}, First: maxReplicas + 1, Replicas: 1})
+		check(t, err)
+		for _, look := range []struct {
+			addr string // of web-1, which has just been started
+			want []string
+		}{
+			{"127.0.0.1:1", []string{"1/web-1", "1/web-1001"}}, // tcpmux, which nobody has
+			{s.engine.listener.Addr().String(), []string{"1/web-1"}},
+		} {
+			s.engine.startAnew("web-1", look.addr)
+			check(t, s.d.routes.refresh(t.Context(), "my-app"))
+			time.Sleep(time.Minute) // of the bubble's clock: however long it takes
+			_, err := s.d.reconciler.repair(t.Context(), "my-app")
+			check(t, err)
+			if diff := cmp.Diff(look.want, s.names()); diff != "" {
+				t.Errorf("web-1 at %s: containers (-want +got):\n%s", look.addr, diff)
+			}
+		}
+	})
+}
+
+// counter is a router that notes how many targets each route has.
+type counter struct {
+	Router
+	targets []int
+}
+
+func (c *counter) Set(route router.Route) *router.Drain {
+	c.targets = append(c.targets, len(route.Targets))
+	return c.Router.Set(route)
+}
+
+// Containers that all run anew, as after a restart of the engine, and listen by the time that this is seen: there is no moment without one.
+// Of one that does not listen yet nothing is in the table.
+func TestRoutesOfRestartedContainers(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		_, err := s.engine.Start(t.Context(), runner.Spec{Group: runner.Group{App: "my-app", Release: "1", Type: web}, Argv: []string{"listen"}, First: 2, Replicas: 1})
+		check(t, err)
+		again, err := net.Listen("tcp", "127.0.0.1:0")
+		check(t, err)
+		defer again.Close()
+		synctest.Wait()
+		check(t, s.d.routes.refresh(t.Context(), "my-app"))
+		counted := &counter{Router: s.d.routes.router}
+		s.d.routes.router = counted
+		s.engine.mu.Lock() // both change at once
+		for _, i := range s.engine.instances {
+			i.Started, i.Addr = i.Started.Add(time.Second), again.Addr().String()
+		}
+		s.engine.mu.Unlock()
+		check(t, s.d.routes.refresh(t.Context(), "my-app"))
+		s.engine.startAnew("web-1", "127.0.0.1:1")
+		check(t, s.d.routes.refresh(t.Context(), "my-app"))
+		synctest.Wait()
+		if diff := cmp.Diff([]int{2, 1}, counted.targets); diff != "" {
+			t.Errorf("targets (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // A container that crashes again and again is given up: it is told as crashed, its last words are kept, and scaling tries it anew.
 func TestCrashLoop(t *testing.T) {
 	r, d := alive(t, "echo no database; exit 3", 1, Limits{Crashes: 4, Grace: time.Minute})
@@ -74,7 +169,7 @@ func TestCrashLoop(t *testing.T) {
 	if left, err := r.engine.List(t.Context(), runner.Selector{}); err != nil || len(left) > 0 {
 		t.Errorf("it was started again: %v, %v", left, err)
 	}
-	err := d.Scale(t.Context(), "my-app", []state.ProcessType{{Name: "worker", Amount: 1, Size: "M"}})
+	err := d.Scale(t.Context(), "my-app", to(state.ProcessType{Name: "worker", Amount: 1, Size: "M"}), silent)
 	if err == nil || !strings.Contains(err.Error(), "no database") {
 		t.Errorf("scaling what still crashes: %v", err)
 	}
@@ -153,4 +248,40 @@ func TestStrays(t *testing.T) {
 	if running := r.running(); len(running) != 1 || running["1/worker-1"] == "" {
 		t.Errorf("running: %v", running)
 	}
+}
+
+// TestRepairsSideBySide has the stop of one app's superfluous container hang: another app is repaired meanwhile, and the first one, which asks for a look
+// again, only once that has ended.
+func TestRepairsSideBySide(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		_, err := s.store.CreateApp(t.Context(), "other-app", "alice")
+		check(t, err)
+		check(t, s.d.Deploy(t.Context(), Request{
+			App: "other-app", Pusher: "alice", Commit: "c0ffee", Out: io.Discard, Publish: func(context.Context) error { return nil },
+		}))
+		_, err = s.engine.Start(t.Context(), runner.Spec{Group: runner.Group{App: "my-app", Release: "1", Type: web}, Argv: []string{"listen"}, First: 2, Replicas: 1})
+		check(t, err)
+		stopping, stop := 0, make(chan struct{})
+		s.on("stop web-2", func() { stopping++; <-stop })
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { s.d.reconciler.run(ctx) })
+
+		s.d.reconciler.look("my-app", time.Now())
+		synctest.Wait()
+		s.d.reconciler.look("my-app", time.Now())
+		check(t, s.engine.Remove(t.Context(), runner.Selector{App: "other-app"}, 0))
+		s.d.reconciler.look("other-app", time.Now())
+		synctest.Wait()
+		if others, _ := s.engine.list(runner.Selector{App: "other-app"}); len(others) != 1 || stopping != 1 {
+			t.Errorf("while a container of my-app is stopped, %d times, other-app has the containers %v", stopping, others)
+		}
+		close(stop)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"1/web-1"}, s.names()); diff != "" {
+			t.Errorf("my-app in the end (-want +got):\n%s", diff)
+		}
+		cancel()
+		running.Wait()
+	})
 }

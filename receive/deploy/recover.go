@@ -24,6 +24,9 @@ func (d *Deployer) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("unfinished deployments: %w", err)
 	}
+	if err := d.spareFormer(ctx, apps); err != nil {
+		return err
+	}
 	// Containers go before the images that they are made of.
 	if err := d.removeStrays(ctx); err != nil {
 		return err
@@ -36,7 +39,8 @@ func (d *Deployer) Recover(ctx context.Context) error {
 	for _, app := range apps {
 		if err := errors.Join(d.Reroute(ctx, app.Name), d.revive(ctx, app)); err != nil {
 			// One app that cannot be brought back must not keep the others from being served.
-			d.Log.Error("app not revived", "app", app.Name, "err", err)
+			d.Log.Error("app not revived, tried again soon", "app", app.Name, "err", err)
+			d.background.Go(func() { d.reviveLater(app.Name) })
 		}
 	}
 	if err := d.sweepLogs(ctx); err != nil {
@@ -46,6 +50,39 @@ func (d *Deployer) Recover(ctx context.Context) error {
 	d.background.Go(func() { d.routes.follow(d.stop, func(app string) { d.reconciler.look(app, time.Now()) }) })
 	d.background.Go(func() { d.reconciler.run(d.stop) })
 	d.background.Go(func() { d.pruneAll(apps) })
+	return nil
+}
+
+// spareFormer leaves the versions that were live before alone until routers elsewhere know that they are not any more: boathook may have died
+// between the record of a switch, or of another name of the app, and the moment in which they followed.
+func (d *Deployer) spareFormer(ctx context.Context, apps []state.App) error {
+	if d.Followed == nil {
+		return nil
+	}
+	var spared []func()
+	for _, app := range apps {
+		all, err := d.Store.Deployments(ctx, app.Name, 0)
+		if err != nil {
+			return fmt.Errorf("deployments of %s: %w", app.Name, err)
+		}
+		for _, former := range all {
+			if former.Status == state.Success { // under the former name, the live one is a former one too
+				spared = append(spared, d.inHand.take(strconv.FormatInt(former.ID, 10)))
+			}
+		}
+	}
+	d.background.Go(func() {
+		err := d.Followed(d.stop)
+		for _, done := range spared {
+			done()
+		}
+		if err == nil {
+			err = d.removeStrays(d.stop)
+		}
+		if err != nil && d.stop.Err() == nil {
+			d.Log.Error("former versions not removed", "err", err)
+		}
+	})
 	return nil
 }
 
@@ -122,7 +159,26 @@ func (d *Deployer) revive(ctx context.Context, app state.App) error {
 	}
 	d.routes.live(app.Name, release.Release, instances)
 	d.reconciler.look(app.Name, time.Now())
-	return d.Engine.Keep(ctx, release)
+	return d.keep(ctx, app.Name, release.Release)
+}
+
+// reviveLater tries until an app is served, or gone.
+func (d *Deployer) reviveLater(name string) {
+	for untilStayed(d.stop, lookSoon) == nil {
+		give, err := d.claims.take(d.stop, name, "revival")
+		if err != nil {
+			return // boathook ends
+		}
+		app, err := d.Store.App(d.stop, name) // it may have another live release by now
+		if err == nil {
+			err = errors.Join(d.Reroute(d.stop, name), d.revive(d.stop, app))
+		}
+		give()
+		if err == nil || errors.Is(err, state.ErrNotFound) {
+			return
+		}
+		d.Log.Error("app not revived", "app", name, "err", err)
+	}
 }
 
 // startOne starts one numbered container of the live release.

@@ -179,6 +179,73 @@ func TestRecover(t *testing.T) {
 	}
 }
 
+// TestRecoverBesideARename starts a deployer after one that died when an app had just got its name: what has the former one serves until routers
+// elsewhere know.
+func TestRecoverBesideARename(t *testing.T) {
+	ctx := t.Context()
+	r := newRuin(t)
+	live := r.release("c1", "sleep 600")
+	worker := state.ProcessType{Name: "worker", Command: "sleep 600", Amount: 1, Size: "M"}
+	check(t, r.store.GoLive(ctx, live.Deployment, []state.ProcessType{worker}))
+	r.refs = heads{"refs/heads/master": "c1"}
+	d := r.deployer(Limits{})
+	spec, err := d.spec(state.App{Name: "my-app"}, live, nil, worker)
+	check(t, err)
+	_, err = r.engine.Start(ctx, spec)
+	check(t, err)
+	check(t, r.store.RenameApp(ctx, "my-app", "new-app", state.AuditEntry{App: "new-app", Action: state.RenamedFrom + "my-app", Result: "ok"}))
+	follow := make(chan struct{})
+	d.Followed = func(context.Context) error { <-follow; return nil }
+
+	check(t, d.Recover(ctx))
+
+	if running := r.running(); len(running) != 1 {
+		t.Errorf("under the former name run %v", running)
+	}
+	close(follow)
+	eventually(t, "the former name's goes", func() bool { return len(r.running()) == 0 })
+	eventually(t, "the new name's runs", func() bool {
+		all, err := r.engine.List(ctx, runner.Selector{App: "new-app"})
+		check(t, err)
+		return len(all) == 1
+	})
+}
+
+// TestReviveLater: an app whose containers the engine did not tell of at the start is served when it does.
+func TestReviveLater(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		s.d.routes.remove("my-app")
+		s.engine.fail("list", errors.New("the engine is busy"))
+		check(t, s.d.Recover(t.Context()))
+		time.Sleep(time.Minute) // of the bubble's clock
+		if targets := s.targets(); len(targets) > 0 {
+			t.Fatalf("served by %v", targets)
+		}
+		s.engine.fail("list", nil)
+		time.Sleep(time.Minute)
+		if targets := s.targets(); !cmp.Equal(targets, []string{"web-1"}) {
+			t.Errorf("served by %v", targets)
+		}
+	})
+}
+
+// TestKeepsTheFormation: of a release's containers the engine starts those again that are to run for ever.
+func TestKeepsTheFormation(t *testing.T) {
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		for n, processType := range []string{oneOff, postdeployHook} {
+			_, err := s.engine.Start(t.Context(), runner.Spec{Group: runner.Group{App: "my-app", Release: "1", Type: processType}, Argv: []string{"once"}, First: n + 1, Replicas: 1})
+			check(t, err)
+		}
+		s.engine.kept = nil
+		app, err := s.store.App(t.Context(), "my-app")
+		check(t, err)
+		check(t, s.d.revive(t.Context(), app))
+		if got := s.engine.kept; !cmp.Equal(got, []string{"web-1"}) {
+			t.Errorf("kept are %v", got)
+		}
+	})
+}
+
 // TestRecoverPrunes starts a deployer after one that died before it had removed an image too many.
 func TestRecoverPrunes(t *testing.T) {
 	ctx := t.Context()

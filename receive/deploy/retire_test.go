@@ -2,13 +2,19 @@ package deploy
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"boathook/receive/apps"
 )
 
 // TestRequestInFlight switches while the old version is at work on a request: its containers stay until that is answered, at most for the
@@ -43,7 +49,12 @@ func TestRequestInFlight(t *testing.T) {
 
 				begin := time.Now()
 				left := make(chan time.Duration, 1)
-				s.on("remove 1 after 30s", func() { left <- time.Since(begin) })
+				s.on("remove 1 after 30s", func() {
+					if !s.d.Busy() {
+						t.Error("a boathook that is to be replaced would not wait for this retirement")
+					}
+					left <- time.Since(begin)
+				})
 				_, err := s.deploy(t.Context(), map[string]string{"web": "listen"})
 				check(t, err)
 				if took := time.Since(begin); took >= time.Second {
@@ -55,9 +66,43 @@ func TestRequestInFlight(t *testing.T) {
 				if got := (<-answer).Code; got != test.status {
 					t.Errorf("the request got %d", got)
 				}
+				synctest.Wait()
+				if s.d.Busy() {
+					t.Error("busy after all has ended")
+				}
 			})
 		})
 	}
+}
+
+// TestRedeploymentsAreOneImage: however often an image is deployed, the one before it is kept, with every release that is of it.
+func TestRedeploymentsAreOneImage(t *testing.T) {
+	onStage(t, Limits{Releases: 2}, func(t *testing.T, s *stage) {
+		_, err := s.deploy(t.Context(), map[string]string{"web": "listen"})
+		check(t, err)
+		for _, from := range []int64{2, 2, 2, 1, 2} {
+			check(t, s.redeploy(t.Context(), apps.Redeployment{App: "my-app", From: from, Out: io.Discard}))
+			synctest.Wait()
+		}
+		if discarded := slices.DeleteFunc(s.take(), func(event string) bool { return !strings.HasPrefix(event, "discard") }); len(discarded) > 0 {
+			t.Errorf("events %q", discarded)
+		}
+		_, err = s.deploy(t.Context(), map[string]string{"web": "listen"}) // as deployment 8
+		check(t, err)
+		synctest.Wait()
+		releases, err := s.store.Releases(t.Context(), "my-app")
+		check(t, err)
+		var kept []string
+		for _, r := range releases {
+			kept = append(kept, fmt.Sprint(r.Deployment, " ", r.Image))
+		}
+		if diff := cmp.Diff([]string{"8 image-8", "7 image-2", "5 image-2", "4 image-2", "3 image-2", "2 image-2"}, kept); diff != "" {
+			t.Errorf("releases (-want +got):\n%s", diff)
+		}
+		if events := s.take(); slices.Index(events, "discard image-1") < 0 {
+			t.Errorf("events %q", events)
+		}
+	})
 }
 
 // TestCloseWaits: a boathook that ends lets the retirement of an old version come to its end.

@@ -3,15 +3,15 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
 	"boathook/receive/applog"
+	"boathook/router"
 )
 
-// RouterLog is the slog.Handler that carries the router's records of requests into the logs of the apps that asked for them. The zero
+// RouterLog is the router.AccessLog that carries its records of requests into the logs of the apps that asked for them. The zero
 // value carries none; a Deployer tells it which.
 type RouterLog struct {
 	mu   sync.RWMutex // guards logs
@@ -32,60 +32,53 @@ func (h *RouterLog) set(app string, log *applog.Log) {
 	}
 }
 
-// Enabled implements slog.Handler.
-func (h *RouterLog) Enabled(context.Context, slog.Level) bool {
+// Enabled implements router.AccessLog.
+func (h *RouterLog) Enabled() bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return len(h.logs) > 0
 }
 
-// Handle implements slog.Handler: "method=GET path=/ status=200 …", from the source "router".
-func (h *RouterLog) Handle(_ context.Context, record slog.Record) error {
-	var app string
-	var words []string
-	record.Attrs(func(a slog.Attr) bool {
-		switch a.Key {
-		case "app":
-			app = a.Value.String()
-		case "release":
-		default:
-			words = append(words, a.Key+"="+word(a.Value))
-		}
-		return true
-	})
+// Log implements router.AccessLog: "remote=192.0.2.1 host=… method=GET path=/ status=200 …", from the source "router". What an app's log cannot
+// take is lost, as the request cannot wait.
+func (h *RouterLog) Log(r *router.Record) {
 	h.mu.RLock()
-	log := h.logs[app]
+	log := h.logs[r.App]
 	h.mu.RUnlock()
-	if log == nil {
-		return nil
+	if log != nil {
+		_ = log.Append(applog.Entry{At: r.At, Name: "router", Text: routerLine(r)})
 	}
-	return log.Append(applog.Entry{At: record.Time, Name: "router", Text: strings.Join(words, " ")})
+}
+
+func routerLine(r *router.Record) string {
+	text := fmt.Sprintf("remote=%s host=%s method=%s path=%s status=%d bytes=%d duration=%s request=%s",
+		word(r.Remote), word(r.Host), word(r.Method), word(r.Path), r.Status, r.Bytes, r.Duration.Round(10*time.Microsecond), word(r.ID))
+	if r.Container != "" {
+		text += " container=" + word(r.Container)
+	}
+	if r.Refusal != "" {
+		text += " err=" + word(r.Refusal)
+	}
+	return text
 }
 
 // word is a value without blanks and quotes that somebody might take for the next one's.
-func word(v slog.Value) string {
-	text := v.String()
-	if v.Kind() == slog.KindDuration {
-		text = v.Duration().Round(10 * time.Microsecond).String()
-	}
+func word(text string) string {
 	if text == "" || strings.ContainsAny(text, " \"=") || !isPlain(text) {
 		return fmt.Sprintf("%q", text)
 	}
 	return text
 }
 
-// WithAttrs and WithGroup implement slog.Handler; the router uses neither.
-func (h *RouterLog) WithAttrs([]slog.Attr) slog.Handler { return h }
-
-// WithGroup implements slog.Handler.
-func (h *RouterLog) WithGroup(string) slog.Handler { return h }
-
 // SetRouterLogs implements apps.Runtime.
 func (d *Deployer) SetRouterLogs(ctx context.Context, name string, on bool) error {
 	if err := d.Store.SetRouterLogs(ctx, name, on); err != nil {
 		return err
 	}
-	return d.showRouterLogs(ctx, name)
+	if err := d.showRouterLogs(ctx, name); err != nil {
+		return err
+	}
+	return d.Reroute(ctx, name)
 }
 
 // showRouterLogs has the router's records of an app put into its log if that is wanted.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"boathook/receive/state"
 	"boathook/router"
 )
 
@@ -32,9 +33,15 @@ func TestReroute(t *testing.T) {
 		check(t, s.store.SetCanonical(t.Context(), "my-app", "shop.example.org"))
 		check(t, s.store.SetForceHTTPS(t.Context(), "my-app", true))
 		check(t, s.store.SetSticky(t.Context(), "my-app", true))
+		check(t, s.store.SetCertificate(t.Context(), "my-app", state.Certificate{Host: "shop.example.org", Chain: "a chain", Key: "a key"}))
+		check(t, s.store.SetMaintenance(t.Context(), "my-app", true))
+		check(t, s.store.SetPage(t.Context(), "my-app", state.Page{Purpose: state.MaintenancePage, HTML: "<p>repair"}))
+		check(t, s.store.SetPage(t.Context(), "my-app", state.Page{Purpose: state.ErrorPage, HTML: "<p>sorry"}))
 		check(t, s.d.Reroute(t.Context(), "my-app"))
 		want := routes("1", "*.example.net", "shop.example.org")
+		want.Certificates = []router.Certificate{{Host: "shop.example.org", Chain: "a chain", Key: "a key"}}
 		want.Canonical, want.ForceHTTPS, want.Sticky = "shop.example.org", true, true
+		want.Maintenance, want.MaintenancePage, want.ErrorPage = true, "<p>repair", "<p>sorry"
 		is("with rules", want)
 
 		_, err := s.deploy(t.Context(), map[string]string{"web": "listen"})
@@ -45,7 +52,7 @@ func TestReroute(t *testing.T) {
 
 		check(t, s.store.RemoveDomain(t.Context(), "my-app", "shop.example.org"))
 		check(t, s.d.Reroute(t.Context(), "my-app"))
-		want.Hosts, want.Canonical = want.Hosts[:2], ""
+		want.Hosts, want.Canonical, want.Certificates = want.Hosts[:2], "", nil
 		is("without its canonical domain", want)
 	})
 }

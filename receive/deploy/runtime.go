@@ -7,12 +7,13 @@ import (
 
 	"boathook/receive/apps"
 	"boathook/receive/state"
+	"boathook/router"
 	"boathook/runner"
 )
 
 // The methods of this file implement apps.Runtime: what a running app can be asked and told.
 
-// Instances lists the app's containers of the live release.
+// Instances lists the app's containers of the live release, and one-offs of any.
 func (d *Deployer) Instances(ctx context.Context, name string) ([]apps.Container, error) {
 	app, release, err := d.liveRelease(ctx, name)
 	if err != nil || app.Live == 0 {
@@ -28,6 +29,9 @@ func (d *Deployer) Instances(ctx context.Context, name string) ([]apps.Container
 	}
 	var containers []apps.Container
 	for _, i := range instances {
+		if i.Type == oneOff {
+			continue
+		}
 		containers = append(containers, apps.Container{
 			Name: i.Name(), State: stateOf(i), Command: release.Types[i.Type], Size: sizeIn(formation, i.Type), Since: i.Started,
 		})
@@ -38,7 +42,11 @@ func (d *Deployer) Instances(ctx context.Context, name string) ([]apps.Container
 			Name: s.name(), State: "crashed", Command: release.Types[s.Type], Size: sizeIn(formation, s.Type), Since: since,
 		})
 	}
-	return containers, nil
+	ones, err := d.oneOffsOf(ctx, name)
+	for _, i := range ones {
+		containers = append(containers, apps.Container{Name: i.Name(), State: stateOf(i), Command: i.Command, Since: i.Started})
+	}
+	return containers, err
 }
 
 // stateOf is the platform's word for what a container does.
@@ -78,16 +86,43 @@ func (d *Deployer) URL(app string) string { return d.routes.url(app) }
 
 // Reroute has the router follow the app's domains and rules as they are stored.
 func (d *Deployer) Reroute(ctx context.Context, app string) error {
-	return d.routes.reload(app, func() (state.Routing, error) { return d.Store.Routing(ctx, app) })
+	drain, err := d.routes.reload(app, func() (r ruling, err error) {
+		if r.Routing, err = d.Store.Routing(ctx, app); err == nil {
+			r.certificates, err = d.certificates(ctx, app)
+		}
+		return r, err
+	})
+	if err == nil {
+		d.swapped(ctx, drain)
+	}
+	return err
 }
 
-// Destroy removes everything of an app but its record: route, containers, images, build cache.
-func (d *Deployer) Destroy(ctx context.Context, name string) error {
+// certificates are an app's own ones. One whose key does not open is left out: it must not keep the app from being served.
+func (d *Deployer) certificates(ctx context.Context, app string) (own []router.Certificate, err error) {
+	chains, err := d.Store.Certificates(ctx, app)
+	if err != nil || len(chains) == 0 {
+		return nil, err
+	}
+	keys, err := d.Store.CertificateKeys(ctx, app)
+	if err != nil {
+		d.Log.Error("certificate not served", "app", app, "err", err)
+	}
+	for _, c := range chains {
+		if key, ok := keys[c.Host]; ok {
+			own = append(own, router.Certificate{Host: c.Host, Chain: c.Chain, Key: key})
+		}
+	}
+	return own, nil
+}
+
+// Destroy removes everything of an app but its record: route, containers, images, build cache. It takes its turn with deployments.
+func (d *Deployer) Destroy(ctx context.Context, name string, waiting func(line string)) error {
 	app, err := d.Store.App(ctx, name)
 	if err != nil {
 		return err
 	}
-	leave, err := d.queue.enter(ctx, name, app.Owner, "destruction of "+name, func(string) {})
+	leave, err := d.queue.enter(ctx, name, app.Owner, "the destruction of "+name, waiting)
 	if err != nil {
 		return err
 	}
@@ -122,7 +157,7 @@ func (d *Deployer) DeleteCache(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	leave, ok := d.queue.try(name, app.Owner, "deletion of the build cache of "+name)
+	leave, ok := d.queue.try(name, app.Owner, "the deletion of the build cache of "+name)
 	if !ok {
 		return fmt.Errorf("the build cache of %s is in use: wait for the deployment under way ('deployment-follow %s'), or cancel it ('deployment-cancel %s')", name, name, name)
 	}

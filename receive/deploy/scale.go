@@ -5,35 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
+	"boathook/receive/apps"
 	"boathook/receive/state"
 	"boathook/runner"
 )
 
-// Scale makes the running formation what is wanted: new containers are started and waited for before the router knows them,
-// superfluous ones leave the router before they are stopped. A type whose size changes is replaced as Restart does it. It takes
-// its turn with deployments.
-func (d *Deployer) Scale(ctx context.Context, name string, want []state.ProcessType) error {
-	return d.onLive(ctx, name, "scaling", func(app state.App, release state.Release, formation []state.ProcessType) error {
-		for i, p := range want {
-			if app.Live == 0 {
-				break
-			}
-			want[i].Command = release.Types[p.Name]
-			if err := d.scaleType(ctx, app, release, want[i], sizeIn(formation, p.Name)); err != nil {
-				return notDone(p.Name+" is not scaled", err)
+// Scale makes some types of the running formation what is wanted, see apps.Wish: new containers are started and waited for before the
+// router knows them, superfluous ones leave the router before they are stopped. A type whose size changes is replaced as Restart does
+// it. It takes its turn with deployments, and what it changes is what it finds then. One type comes after the other: when one fails, those
+// before it are scaled. Before the first release the wish is kept.
+func (d *Deployer) Scale(ctx context.Context, name string, want apps.Wish, waiting func(line string)) error {
+	return d.onLive(ctx, name, "scaling", waiting, func(app state.App, release state.Release, formation []state.ProcessType) error {
+		types, err := want(formation, release.Types)
+		if err != nil {
+			return err
+		}
+		if app.Live == 0 {
+			return d.Store.SetFormation(ctx, name, types)
+		}
+		for n, p := range types {
+			p.Command = release.Types[p.Name]
+			was := p
+			was.Size = sizeIn(formation, p.Name)
+			r := rolling{Deployer: d, app: app, release: release, was: was, p: p}
+			if err := r.scaleType(ctx); err != nil {
+				return notDone(unscaled(types, n), err)
 			}
 		}
-		return d.Store.SetFormation(ctx, name, want)
+		return nil
 	})
 }
 
-// Restart replaces the app's containers one by one, all of them or those of some types. A web container is
-// replaced while another one takes its requests.
-func (d *Deployer) Restart(ctx context.Context, name string, types []string) error {
-	return d.onLive(ctx, name, "restart", func(app state.App, release state.Release, formation []state.ProcessType) error {
+// Restart replaces the app's containers one by one, all of them or those of some types, see roll.
+func (d *Deployer) Restart(ctx context.Context, name string, types []string, waiting func(line string)) error {
+	return d.onLive(ctx, name, "restart", waiting, func(app state.App, release state.Release, formation []state.ProcessType) error {
 		if app.Live == 0 {
 			return fmt.Errorf("%s has nothing to restart yet: 'git push scalingo master' makes the first release", name)
 		}
@@ -42,11 +50,8 @@ func (d *Deployer) Restart(ctx context.Context, name string, types []string) err
 				continue
 			}
 			p.Command = release.Types[p.Name]
-			olds, err := d.Engine.List(ctx, runner.Selector{App: name, Release: strconv.FormatInt(app.Live, 10), Type: p.Name})
-			if err == nil {
-				err = d.roll(ctx, app, release, p, olds)
-			}
-			if err != nil {
+			r := rolling{Deployer: d, app: app, release: release, was: p, p: p}
+			if err := r.restart(ctx); err != nil {
 				return notDone(p.Name+" is not restarted", err)
 			}
 		}
@@ -54,13 +59,37 @@ func (d *Deployer) Restart(ctx context.Context, name string, types []string) err
 	})
 }
 
-// onLive does something with an app's live release while nobody else does: it waits for its turn in the app's queue. Slots that were given up are tried anew.
-func (d *Deployer) onLive(ctx context.Context, name, purpose string, do func(state.App, state.Release, []state.ProcessType) error) error {
+// unscaled says what has become of the types of a scaling of which the one at n has failed.
+func unscaled(types []state.ProcessType, n int) string {
+	var notes []string
+	if n > 0 {
+		notes = append(notes, "scaled: "+typeNames(types[:n]))
+	}
+	if n+1 < len(types) {
+		notes = append(notes, "not tried: "+typeNames(types[n+1:]))
+	}
+	text := types[n].Name + " is not scaled"
+	if len(notes) > 0 {
+		text += " (" + strings.Join(notes, "; ") + ")"
+	}
+	return text
+}
+
+func typeNames(types []state.ProcessType) string {
+	var names []string
+	for _, p := range types {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// onLive does something with an app's live release while nobody else does: it waits for its turn in the app's queue, and tells whom for. Slots that were given up are tried anew.
+func (d *Deployer) onLive(ctx context.Context, name, purpose string, waiting func(line string), do func(state.App, state.Release, []state.ProcessType) error) error {
 	app, err := d.Store.App(ctx, name)
 	if err != nil {
 		return err
 	}
-	leave, err := d.queue.enter(ctx, name, app.Owner, purpose+" of "+name, func(string) {})
+	leave, err := d.queue.enter(ctx, name, app.Owner, "the "+purpose+" of "+name, waiting)
 	if err != nil {
 		return err
 	}
@@ -87,132 +116,57 @@ func (d *Deployer) onLive(ctx context.Context, name, purpose string, do func(sta
 func notDone(what string, err error) error {
 	var failure *Failure
 	if errors.As(err, &failure) {
-		return fmt.Errorf("%s. %s", what, failure.summary())
+		return &undone{what, failure}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// scaleType brings one process type to its amount and size.
-func (d *Deployer) scaleType(ctx context.Context, app state.App, release state.Release, p state.ProcessType, oldSize string) error {
-	group := runner.Group{App: app.Name, Release: strconv.FormatInt(app.Live, 10), Type: p.Name}
-	instances, err := d.Engine.List(ctx, runner.Selector(group))
+// undone is a change of the running formation that the app did not live through.
+type undone struct {
+	what    string
+	failure *Failure
+}
+
+func (u *undone) Error() string { return u.what + ". " + u.failure.summary() }
+
+// Reason leaves the app's output out.
+func (u *undone) Reason() string { return u.failure.Reason() }
+
+// scaleType brings one process type to its amount and size, and records that. If it fails the type is what it was. Superfluous containers go when
+// everything else is done: what is left of them if that is cut short, the reconciler removes.
+func (r *rolling) scaleType(ctx context.Context) error {
+	all, err := r.list(ctx)
 	if err != nil {
 		return err
 	}
-	used := map[int]bool{}
-	var staying, leaving []runner.Instance
-	for _, i := range instances {
-		if i.Number > p.Amount {
-			leaving = append(leaving, i)
-			continue
-		}
-		staying = append(staying, i)
-		used[i.Number] = true
+	staying, leaving := r.divide(all)
+	grown, err := r.grow(ctx, staying)
+	if err == nil && r.p.Size != r.was.Size {
+		err = r.roll(ctx, all, staying)
 	}
-	if p.Size != oldSize {
-		if err := d.roll(ctx, app, release, p, staying); err != nil {
-			return err
-		}
+	if err == nil {
+		err = r.Store.SetFormation(context.WithoutCancel(ctx), r.app.Name, []state.ProcessType{r.p}) // it is true now, whoever listens
 	}
-	if err := d.grow(ctx, app, release, p, used); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, r.removeAll(ctx, grown))
 	}
-	for _, i := range leaving {
-		if err := d.remove(ctx, app.Name, i); err != nil {
-			return err
-		}
-	}
-	return d.Engine.Keep(ctx, runner.Selector(group))
-}
-
-// grow starts the containers whose numbers are not used; if one of them fails, all are gone again.
-func (d *Deployer) grow(ctx context.Context, app state.App, release state.Release, p state.ProcessType, used map[int]bool) error {
-	var started []runner.Instance
-	for number := 1; number <= p.Amount; number++ {
-		if used[number] {
-			continue
-		}
-		i, err := d.startAndWait(ctx, app, release, p, number)
-		if err != nil {
-			for _, i := range started {
-				err = errors.Join(err, d.Engine.RemoveInstance(context.WithoutCancel(ctx), i.ID, 0))
-			}
-			return err
-		}
-		started = append(started, i)
-	}
-	return d.routes.refresh(ctx, app.Name)
-}
-
-// roll replaces containers of one type one by one. As a number is free for the new container only when the old one has
-// gone, a web type gets one container more meanwhile; it is also what shows, before anything is touched, that a new one starts.
-func (d *Deployer) roll(ctx context.Context, app state.App, release state.Release, p state.ProcessType, olds []runner.Instance) (err error) {
-	if p.Name == web && len(olds) > 0 {
-		extra, err := d.startAndWait(ctx, app, release, p, olds[len(olds)-1].Number+maxReplicas)
-		if err != nil {
-			return err
-		}
-		if err := d.routes.refresh(ctx, app.Name); err != nil {
-			return errors.Join(err, d.Engine.RemoveInstance(context.WithoutCancel(ctx), extra.ID, 0))
-		}
-		defer func() { err = errors.Join(err, d.remove(context.WithoutCancel(ctx), app.Name, extra)) }()
-	}
-	for _, old := range olds {
-		if err := d.remove(ctx, app.Name, old); err != nil {
-			return err
-		}
-		started, err := d.startAndWait(ctx, app, release, p, old.Number)
-		if err != nil {
-			return err
-		}
-		if err := d.routes.refresh(ctx, app.Name); err != nil {
-			return err
-		}
-		if err := d.Engine.Keep(ctx, runner.Selector(started.Group)); err != nil {
-			return err
-		}
+	if err := r.removeAll(ctx, leaving); err != nil {
+		r.Log.Error("superfluous containers not removed", "app", r.app.Name, "err", err)
 	}
 	return nil
 }
 
-// maxReplicas is more than a type can have, so that the extra container of a roll takes nobody's number.
-const maxReplicas = 1000
-
-// startAndWait starts one more container of the live release; on an error it is gone again.
-func (d *Deployer) startAndWait(ctx context.Context, app state.App, release state.Release, p state.ProcessType, number int) (runner.Instance, error) {
-	vars, err := d.Store.Variables(ctx, app.Name)
-	if err != nil {
-		return runner.Instance{}, err
-	}
-	r := &deployment{Deployer: d, app: app, formation: []state.ProcessType{p}, id: strconv.FormatInt(app.Live, 10)}
-	spec, err := d.spec(app, release, resolveAliases(vars), p)
-	if err != nil {
-		return runner.Instance{}, err
-	}
-	spec.First, spec.Replicas = number, 1
-	started, err := d.Engine.Start(ctx, spec)
-	if err != nil {
-		return runner.Instance{}, err
-	}
-	guarded, rest := r.guard(ctx)
-	err = r.waitFor(guarded, started)
-	rest()
-	if err != nil {
-		return runner.Instance{}, errors.Join(err, d.Engine.RemoveInstance(context.WithoutCancel(ctx), started[0].ID, 0))
-	}
-	d.routes.accepts(started[0])
-	return started[0], nil
-}
-
-// remove takes one container off the router, lets its requests finish, and stops it.
-func (d *Deployer) remove(ctx context.Context, app string, i runner.Instance) error {
-	if drain := d.routes.leave(i); drain != nil {
-		limited, cancel := context.WithTimeout(ctx, d.Limits.Drain)
-		defer cancel()
-		if err := drain.Wait(limited); err != nil {
-			d.Log.Info("requests cut off", "app", app, "container", i.Name(), "err", err)
+// grow starts the containers whose numbers are not used; if one of them fails, all are gone again.
+func (r *rolling) grow(ctx context.Context, staying []runner.Instance) (grown []runner.Instance, err error) {
+	for number := 1; number <= r.p.Amount; number++ {
+		if slices.ContainsFunc(staying, func(i runner.Instance) bool { return i.Number == number }) {
+			continue
 		}
-		drain.Close()
+		i, err := r.start(ctx, r.p, number)
+		if err != nil {
+			return nil, errors.Join(err, r.removeAll(ctx, grown))
+		}
+		grown = append(grown, i)
 	}
-	return d.Engine.RemoveInstance(ctx, i.ID, d.Limits.Stop)
+	return grown, nil
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"boathook/builder"
+	"boathook/receive/apps"
 	"boathook/receive/state"
 	"boathook/router"
 	"boathook/runner"
@@ -59,7 +60,7 @@ func newStage(t *testing.T, limits Limits) *stage {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts
 	check(t, err)
 	s.engine = &puppet{stage: s, listener: listener, instances: map[string]*runner.Instance{}, changed: make(chan struct{}),
-		specs: map[string]runner.Spec{}, fails: map[string]error{}}
+		specs: map[string]runner.Spec{}, limits: map[string]runner.Limits{}, fails: map[string]error{}}
 	s.builder = &mason{stage: s}
 	s.d = New(Config{Store: store, Builder: s.builder, Engine: s.engine, Router: scribe{s.router, s}, Refs: heads{}, Logbook: logbook(t, t.TempDir()), Limits: limits,
 		AppsURL: &url.URL{Scheme: "http", Host: "example.com"}, Log: slog.New(slog.DiscardHandler)})
@@ -124,6 +125,12 @@ func (s *stage) deploy(ctx context.Context, types map[string]string) (string, er
 	return out.String(), err
 }
 
+// redeploy is the deployer's, without the number.
+func (s *stage) redeploy(ctx context.Context, again apps.Redeployment) error {
+	_, err := s.d.Redeploy(ctx, again)
+	return err
+}
+
 // mason is a builder of images without content.
 type mason struct {
 	builder.Builder
@@ -151,6 +158,8 @@ func (m *mason) Build(ctx context.Context, req builder.Request) (builder.Image, 
 	}
 	return builder.Image{Ref: ref, Types: types, Launcher: []string{"sh", "-c"}}, nil
 }
+
+func (m *mason) Images(context.Context) ([]string, error) { return nil, nil }
 
 func (m *mason) DeleteCache(context.Context, string) error {
 	m.event("delete the cache")
@@ -189,8 +198,11 @@ type puppet struct {
 	instances map[string]*runner.Instance
 	changed   chan struct{} // closed at every change
 	made      int
-	specs     map[string]runner.Spec // the newest of each process type
-	fails     map[string]error       // by event, or by method
+	specs     map[string]runner.Spec   // the newest of each process type
+	limits    map[string]runner.Limits // by id
+	fails     map[string]error         // by event, or by method
+	kept      []string                 // names of those that Keep was told of
+	said      string                   // what each container has printed; "" for "no database"
 }
 
 func (p *puppet) Start(ctx context.Context, spec runner.Spec) (started []runner.Instance, err error) {
@@ -234,7 +246,7 @@ func (p *puppet) add(spec runner.Spec, number int) (runner.Instance, error) {
 	case "die":
 		time.AfterFunc(time.Second, func() { p.end(i.ID) })
 	}
-	p.instances[i.ID] = i
+	p.instances[i.ID], p.limits[i.ID] = i, spec.Limits
 	p.tell()
 	return *i, nil
 }
@@ -281,6 +293,28 @@ func (p *puppet) end(id string) {
 		i.Phase, i.ExitCode, i.Addr = runner.Exited, 3, ""
 		p.tell()
 	}
+}
+
+// endNumber lets the containers with a number exit.
+func (p *puppet) endNumber(number int) {
+	found, _ := p.list(runner.Selector{})
+	for _, i := range found {
+		if i.Number == number {
+			p.end(i.ID)
+		}
+	}
+}
+
+// startAnew gives a container another run, a second later than the one before, at an address.
+func (p *puppet) startAnew(name, addr string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, i := range p.instances {
+		if i.Name() == name {
+			i.Started, i.Addr = i.Started.Add(time.Second), addr
+		}
+	}
+	p.tell()
 }
 
 // tell wakes those who watch. p.mu is held.
@@ -332,7 +366,7 @@ func (p *puppet) Watch(ctx context.Context, sel runner.Selector) (<-chan []runne
 	return snapshots, nil
 }
 
-func (p *puppet) Run(ctx context.Context, spec runner.Spec, out io.Writer) (runner.Exit, error) {
+func (p *puppet) Run(ctx context.Context, spec runner.Spec, with runner.IO) (runner.Exit, error) {
 	p.event("%s", spec.Type)
 	if err := p.failure(spec.Type); err != nil {
 		return runner.Exit{}, err
@@ -344,23 +378,57 @@ func (p *puppet) Run(ctx context.Context, spec runner.Spec, out io.Writer) (runn
 	defer p.forget(i.ID)
 	switch spec.Argv[len(spec.Argv)-1] {
 	case "fail":
-		fmt.Fprintln(out, "table is locked")
+		fmt.Fprintln(with.Out, "table is locked")
 		return runner.Exit{Code: 7}, nil
 	case "hang":
 		<-ctx.Done()
 		return runner.Exit{}, ctx.Err()
 	}
-	fmt.Fprintln(out, "migrated")
+	fmt.Fprintln(with.Out, "migrated")
 	return runner.Exit{}, nil
 }
 
+func (p *puppet) Groups(context.Context) (groups []runner.Group, _ error) {
+	all, _ := p.list(runner.Selector{})
+	for _, i := range all {
+		if !slices.Contains(groups, i.Group) {
+			groups = append(groups, i.Group)
+		}
+	}
+	return groups, nil
+}
+
 func (p *puppet) Logs(_ context.Context, _ string, _ runner.LogOptions, w io.Writer) error {
-	_, err := io.WriteString(w, "no database\n")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, err := io.WriteString(w, cmp.Or(p.said, "no database\n"))
 	return err
 }
 
 func (p *puppet) Keep(_ context.Context, sel runner.Selector) error {
 	p.event("keep %s", sel.Release)
+	found, _ := p.list(sel)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, i := range found {
+		p.kept = append(p.kept, i.Name())
+	}
+	return nil
+}
+
+func (p *puppet) RemoveInstance(ctx context.Context, id string, _ time.Duration) error {
+	p.mu.Lock()
+	i := p.instances[id]
+	p.mu.Unlock()
+	if i == nil {
+		return nil
+	}
+	event := "stop " + i.Name()
+	p.event("%s", event)
+	if err := errors.Join(p.failure(event), ctx.Err()); err != nil {
+		return err
+	}
+	p.forget(id)
 	return nil
 }
 

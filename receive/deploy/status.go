@@ -32,7 +32,7 @@ func (d *Deployer) status(app state.App, want int, instances []runner.Instance) 
 	live := strconv.FormatInt(app.Live, 10)
 	up, restarting := 0, false
 	for _, i := range instances {
-		if i.Release != live || isHook(i.Type) {
+		if i.Release != live || !inFormation(i.Type) {
 			continue
 		}
 		restarting = restarting || i.Phase == runner.Restarting

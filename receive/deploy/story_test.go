@@ -295,6 +295,49 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// TestVariablesWhileItWaits sets variables while a deployment and a hook by itself wait for their turns: both have them, and do not print them.
+func TestVariablesWhileItWaits(t *testing.T) {
+	types := map[string]string{"web": "listen", "postdeploy": "migrate"}
+	onStage(t, Limits{}, func(t *testing.T, s *stage) {
+		finish := make(chan struct{})
+		s.on("publish", func() { <-finish })
+		ended, said := make(chan error, 3), make(chan string, 3)
+		push := func() {
+			out, err := s.deploy(t.Context(), types)
+			ended <- err
+			said <- out
+		}
+		go push()
+		synctest.Wait()
+		go push()
+		synctest.Wait()
+		go func() {
+			var out strings.Builder
+			ended <- s.redeploy(t.Context(), apps.Redeployment{App: "my-app", From: 2, HookOnly: true, Out: &out})
+			said <- out.String()
+		}()
+		synctest.Wait()
+		check(t, s.store.SetVariables(t.Context(), "my-app", map[string]string{"RUN": "migrated"}))
+		if env := s.engine.spec(web).Env; env["RUN"] != "" {
+			t.Fatalf("the first has %v", env)
+		}
+		close(finish)
+		check(t, errors.Join(<-ended, <-ended, <-ended))
+		if env := s.engine.spec(web).Env; env["RUN"] != "migrated" {
+			t.Errorf("who waited has %v", env)
+		}
+		var outputs []string
+		for _, out := range []string{<-said, <-said, <-said} {
+			_, output, _ := strings.Cut(out, "] ")
+			output, _, _ = strings.Cut(output, "\n")
+			outputs = append(outputs, output)
+		}
+		if diff := cmp.Diff([]string{"migrated", "[masked]", "[masked]"}, outputs); diff != "" {
+			t.Errorf("the hooks' output (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestGrace: an app without a port is live when it has stayed up for the grace period, and one that is scaled to nothing at once.
 func TestGrace(t *testing.T) {
 	for _, test := range []struct {
@@ -348,7 +391,7 @@ func TestRedeploy(t *testing.T) {
 		s.take()
 		var out strings.Builder
 		again := apps.Redeployment{App: "my-app", From: 2, User: "alice", Out: &out}
-		check(t, s.d.Redeploy(t.Context(), again))
+		check(t, s.redeploy(t.Context(), again))
 		synctest.Wait()
 		want := []string{"start web-1", "postdeploy", "serve 3", "keep 3", "remove 2 after 30s"}
 		if diff := cmp.Diff(want, s.take()); diff != "" {
@@ -359,20 +402,22 @@ func TestRedeploy(t *testing.T) {
 		}
 
 		s.engine.fail("start web-1", errors.New("no such program"))
-		if err := s.d.Redeploy(t.Context(), again); err == nil {
-			t.Error("a redeployment whose start failed is a success")
+		if id, err := s.d.Redeploy(t.Context(), again); err == nil || id != 4 {
+			t.Errorf("a redeployment whose start failed: deployment %d, %v", id, err)
 		}
 		s.engine.fail("start web-1", nil)
 		again.NoHook = true
-		check(t, s.d.Redeploy(t.Context(), again))
+		if id, err := s.d.Redeploy(t.Context(), again); err != nil || id != 5 {
+			t.Errorf("deployment %d, %v", id, err)
+		}
 		synctest.Wait()
 		want = []string{"start web-1", "remove 4 after 0s", "start web-1", "serve 5", "keep 5", "remove 3 after 30s"}
 		if diff := cmp.Diff(want, s.take()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 		again.From = 4
-		if err := s.d.Redeploy(t.Context(), again); err == nil || !strings.Contains(err.Error(), "not kept any more") {
-			t.Errorf("the image of a failed deployment: %v", err)
+		if id, err := s.d.Redeploy(t.Context(), again); err == nil || id != 0 || !strings.Contains(err.Error(), "not kept any more") {
+			t.Errorf("the image of a failed deployment: deployment %d, %v", id, err)
 		}
 	})
 }

@@ -10,7 +10,8 @@ import (
 	"boathook/runner"
 )
 
-// inHand is the releases that this process is at work on: those of deployments under way, and former ones until they are retired.
+// inHand is the releases that this process is at work on: those of deployments under way, former ones until they are retired, and one of which
+// a hook runs by itself.
 // Whatever else the engine has, and is not live, is a stray.
 type inHand struct {
 	mu       sync.Mutex // guards releases
@@ -65,13 +66,20 @@ func (d *Deployer) removeStrays(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("apps: %w", err)
 	}
-	live := map[string]string{}
+	known, live := map[string]bool{}, map[string]string{}
 	for _, app := range apps {
+		known[app.Name] = true
 		if app.Live != 0 {
 			live[app.Name] = strconv.FormatInt(app.Live, 10)
 		}
 	}
 	for _, g := range groups {
+		if g.Type == oneOff && known[g.App] {
+			if err := d.removeStrayOneOffs(ctx, g); err != nil {
+				return err
+			}
+			continue
+		}
 		if before[g.Release] > 0 || d.inHand.has(g.Release) || live[g.App] == g.Release && !isHook(g.Type) {
 			continue
 		}
@@ -90,19 +98,13 @@ func (d *Deployer) removeStrayImages(ctx context.Context) error {
 	if err != nil || !d.inHand.empty() {
 		return err
 	}
-	apps, err := d.Store.Apps(ctx)
+	releases, err := d.Store.Releases(ctx, "") // at once: an app may get another name between two questions
 	if err != nil {
-		return fmt.Errorf("apps: %w", err)
+		return fmt.Errorf("releases: %w", err)
 	}
 	known := map[string]bool{}
-	for _, app := range apps {
-		releases, err := d.Store.Releases(ctx, app.Name)
-		if err != nil {
-			return fmt.Errorf("releases of %s: %w", app.Name, err)
-		}
-		for _, r := range releases {
-			known[r.Image] = true
-		}
+	for _, r := range releases {
+		known[r.Image] = true
 	}
 	for _, ref := range images {
 		if known[ref] {

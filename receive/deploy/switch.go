@@ -49,8 +49,9 @@ func (r *deployment) switchOver(ctx context.Context) error {
 	}
 	r.reconciler.crashes.forget(r.app.Name, r.id)
 	drain := r.routes.live(r.app.Name, r.id, instances)
+	r.swapped(ctx, drain)
 
-	if err := r.Engine.Keep(ctx, release); err != nil {
+	if err := r.keep(ctx, r.app.Name, r.id); err != nil {
 		r.Log.Error("restart policy not set", "deployment", r.id, "err", err)
 	}
 	r.reconciler.look(r.app.Name, time.Now().Add(lookEvery))
@@ -60,6 +61,18 @@ func (r *deployment) switchOver(ctx context.Context) error {
 		r.retire(old, drain)
 	})
 	return nil
+}
+
+// swapTime is how long a router elsewhere may take to follow before it is not waited for any more.
+const swapTime = 10 * time.Second
+
+// swapped waits until the old version gets no more requests.
+func (d *Deployer) swapped(ctx context.Context, drain *router.Drain) {
+	ctx, cancel := context.WithTimeout(ctx, swapTime)
+	defer cancel()
+	if err := drain.Swapped(ctx); err != nil {
+		d.Log.Error("switched without a router", "err", err)
+	}
 }
 
 // publish makes the push durable, if there is one.
@@ -91,15 +104,15 @@ func (r *deployment) retire(old int64, drain *router.Drain) {
 	ctx, cancel = context.WithTimeout(context.WithoutCancel(r.stop), r.Limits.Stop+cleanupTime)
 	defer cancel()
 	if old != 0 {
-		selector := runner.Selector{App: r.app.Name, Release: strconv.FormatInt(old, 10)}
-		if err := r.Engine.Remove(ctx, selector, r.Limits.Stop); err != nil {
+		if err := r.removeRelease(ctx, r.app.Name, strconv.FormatInt(old, 10)); err != nil {
 			r.Log.Error("old containers not removed", "app", r.app.Name, "err", err)
 		}
 	}
 	r.prune(ctx, r.app.Name)
 }
 
-// prune removes the images of releases beyond Limits.Releases, never the live one's.
+// prune removes the images beyond the last Limits.Releases, never the live one, nor one in which somebody works, and with an image the releases
+// that are of it. One that was deployed several times is one.
 func (d *Deployer) prune(ctx context.Context, app string) {
 	live, err := d.Store.App(ctx, app)
 	if err != nil {
@@ -111,15 +124,22 @@ func (d *Deployer) prune(ctx context.Context, app string) {
 		d.Log.Error("old images not pruned", "app", app, "err", err)
 		return
 	}
-	kept := 0
+	occupied, err := d.occupied(ctx, app)
+	if err != nil {
+		d.Log.Error("old images not pruned", "app", app, "err", err)
+		return
+	}
+	kept := map[string]bool{}
 	for _, release := range releases {
 		if release.Deployment > live.Live {
 			continue // a deployment under way
 		}
-		if kept++; kept <= d.Limits.Releases || release.Deployment == live.Live {
-			continue
+		if len(kept) < d.Limits.Releases || release.Deployment == live.Live {
+			kept[release.Image] = true
 		}
-		d.discard(ctx, release)
+		if !kept[release.Image] && !occupied[release.Deployment] {
+			d.discard(ctx, release)
+		}
 	}
 }
 

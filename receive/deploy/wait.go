@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,9 +21,14 @@ func isUnavailable(err error) bool {
 	return errors.Is(err, runner.ErrUnavailable) || errors.Is(err, builder.ErrUnavailable)
 }
 
-// guard watches the new containers: the returned context ends, with a *Failure as its cause, as soon as one of them exits.
-// rest ends the watch and waits for it.
+// guard watches the containers of the formation, all of which are new: the returned context ends, with a *Failure as its cause, as soon as one
+// of them exits or is gone. rest ends the watch and waits for it.
 func (r *deployment) guard(parent context.Context) (ctx context.Context, rest func()) {
+	return r.guardSome(parent, amounts(r.formation), func(i runner.Instance) bool { return r.scaled(i.Type) })
+}
+
+// guardSome is guard for those of the release's containers that are new, of which there are so many.
+func (r *deployment) guardSome(parent context.Context, count int, isNew func(runner.Instance) bool) (ctx context.Context, rest func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	var watching sync.WaitGroup
 	watching.Go(func() {
@@ -33,7 +39,8 @@ func (r *deployment) guard(parent context.Context) (ctx context.Context, rest fu
 			return
 		}
 		for snapshot := range snapshots {
-			if failure := r.crashIn(parent, snapshot); failure != nil {
+			present := slices.DeleteFunc(slices.Clone(snapshot), func(i runner.Instance) bool { return !isNew(i) })
+			if failure := r.crashIn(parent, present, count); failure != nil {
 				cancel(failure)
 				return
 			}
@@ -45,19 +52,14 @@ func (r *deployment) guard(parent context.Context) (ctx context.Context, rest fu
 	}
 }
 
-// crashIn finds a container of the formation that has ended, or one that somebody has removed.
-func (r *deployment) crashIn(ctx context.Context, snapshot []runner.Instance) *Failure {
-	present := 0
-	for _, i := range snapshot {
-		if !r.scaled(i.Type) {
-			continue
-		}
+// crashIn finds a new container that has ended, or that somebody has removed.
+func (r *deployment) crashIn(ctx context.Context, present []runner.Instance, count int) *Failure {
+	for _, i := range present {
 		if i.Phase == runner.Exited {
 			return r.crash(ctx, i)
 		}
-		present++
 	}
-	if present < amounts(r.formation) {
+	if len(present) < count {
 		return &Failure{Status: state.CrashedError, Text: "A container of the new version was removed by somebody else"}
 	}
 	return nil
@@ -75,9 +77,9 @@ func (r *deployment) scaled(processType string) bool {
 // lastLines is how much of a crashed container's output the pusher sees.
 const lastLines = 50
 
-// crash describes an early exit with the container's last output.
+// crash describes an early exit with the container's last output, which may go to anybody who works with the app.
 func (r *deployment) crash(ctx context.Context, i runner.Instance) *Failure {
-	failure := &Failure{Status: state.CrashedError, Text: "Your application has stopped unexpectedly with the following output:",
+	failure := &Failure{Status: state.CrashedError, Text: "Your application has stopped unexpectedly" + outputFollows,
 		Err: fmt.Errorf("%s ended with status %d", i.Name(), i.ExitCode)}
 	if i.OOMKilled {
 		failure.Advice = fmt.Sprintf("%s was out of memory: choose a larger size, e.g. scale %s:1:L", i.Name(), i.Type)
@@ -86,7 +88,7 @@ func (r *deployment) crash(ctx context.Context, i runner.Instance) *Failure {
 	if err := r.Engine.Logs(ctx, i.ID, runner.LogOptions{Tail: lastLines}, &output); err != nil {
 		r.Log.Warn("output of a crashed container not read", "deployment", r.id, "err", err)
 	}
-	if failure.Output = output.String(); failure.Output == "" {
+	if failure.Output = harmless(output.String(), r.vars); failure.Output == "" {
 		failure.Output = fmt.Sprintf("(no output; %s ended with status %d)", i.Name(), i.ExitCode)
 	}
 	return failure

@@ -1,0 +1,7 @@
+package command
+
+import "boathook/receive/state"
+
+func maintenancePage() Command {
+	return pageOf{state.MaintenancePage, "while it is in maintenance"}.command()
+}
