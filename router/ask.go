@@ -2,7 +2,9 @@ package router
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -13,12 +15,13 @@ type ask struct {
 	key    []byte // hostKey of host
 	target []byte // path and query
 	secure bool   // the client came by HTTPS
+	slow   bool   // the container gets the body while it comes in
 	sticky []byte // the container that served this visitor before, as its cookie says; nil if it says nothing
 }
 
 // redirect is where a route's rules send a request instead of a container: nil if they let it pass. A GET is redirected with 301; other methods
-// with 308, which keeps the method and the body.
-func (r *Route) redirect(a *ask) *refusal {
+// with 308, which keeps the method and the body. HTTPS is at port, 0 for 443.
+func (r *Route) redirect(a *ask, port int) *refusal {
 	scheme, host := "http://", a.host
 	if a.secure {
 		scheme = "https://"
@@ -31,6 +34,9 @@ func (r *Route) redirect(a *ask) *refusal {
 		scheme, host, elsewhere = "https://", withoutPort(host), true
 		if bytes.IndexByte(host, ':') >= 0 {
 			host = []byte("[" + string(host) + "]")
+		}
+		if port != 0 && port != 443 {
+			host = fmt.Appendf(slices.Clip(host), ":%d", port)
 		}
 	}
 	if !elsewhere {

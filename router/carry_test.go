@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -30,21 +32,27 @@ func testHeaders(t *testing.T, on path) {
 		"X-Secret": {"s"}, "Accept-Encoding": {"br"}, "User-Agent": {"test"}}
 	for _, test := range []struct {
 		name  string
-		trust bool
+		trust string // a network
 		id    string
 		want  map[string]string // a pattern each; "" for none
 	}{
 		{name: "outside", id: "mine", want: map[string]string{"X-Real-Ip": `^127\.0\.0\.1$`, "X-Forwarded-For": `^127\.0\.0\.1$`,
 			"X-Forwarded-Proto": `^http$`, "X-Forwarded-Port": `^PORT$`, "X-Request-Id": `^mine$`,
 			"X-Request-Start": `^t=\d{10}\.\d{3}$`, "X-Secret": "", "Accept-Encoding": "^br$", "User-Agent": "^test$"}},
-		{name: "trusted", trust: true, id: "mine", want: map[string]string{"X-Real-Ip": `^6\.6\.6\.6$`,
+		{name: "trusted", trust: "127.0.0.0/8", id: "mine", want: map[string]string{"X-Real-Ip": `^6\.6\.6\.6$`,
 			"X-Forwarded-For": `^6\.6\.6\.6, 7\.7\.7\.7, 127\.0\.0\.1$`, "X-Forwarded-Proto": `^https$`, "X-Forwarded-Port": `^443$`}},
+		{name: "another is trusted", trust: "192.0.2.0/24", id: "mine", want: map[string]string{"X-Real-Ip": `^127\.0\.0\.1$`,
+			"X-Forwarded-For": `^127\.0\.0\.1$`, "X-Forwarded-Proto": `^http$`, "X-Forwarded-Port": `^PORT$`}},
 		{name: "no id", want: map[string]string{"X-Request-Id": uuid}},
 		{name: "long id", id: strings.Repeat("x", 129), want: map[string]string{"X-Request-Id": uuid}},
 		{name: "strange id", id: "a b", want: map[string]string{"X-Request-Id": uuid}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFront(t, on, router.Config{TrustForwarded: test.trust})
+			var cfg router.Config
+			if test.trust != "" {
+				cfg.Forwarders = []netip.Prefix{netip.MustParsePrefix(test.trust)}
+			}
+			f := newFront(t, on, cfg)
 			f.Set(route(app(t, "web-1", mirror)))
 			_, port, _ := net.SplitHostPort(f.addr)
 			answer := f.get("/", func(r *http.Request) { r.Header = sent.Clone(); r.Header.Set("X-Request-Id", test.id) })
@@ -119,6 +127,33 @@ func testAbort(t *testing.T, on path) {
 	}
 }
 
+// TestAbortWhileStreaming: a client that goes away while an answer pauses ends it at once, not at the end of the longest silence.
+func TestAbortWhileStreaming(t *testing.T) { onBothPaths(t, testAbortWhileStreaming) }
+
+func testAbortWhileStreaming(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{Idle: time.Hour})
+	ended := make(chan bool)
+	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "data: 1\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		close(ended)
+	})))
+	res, err := http.DefaultClient.Do(f.request(t.Context(), "GET", "/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(res.Body, make([]byte, 9)); err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close() // hangs up, as the answer has not ended
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Error("the container was not told")
+	}
+}
+
 // TestQuarantine sends requests elsewhere while a container refuses, bodies included, and returns once it listens again.
 func TestQuarantine(t *testing.T) { onBothPaths(t, testQuarantine) }
 
@@ -146,12 +181,12 @@ func testQuarantine(t *testing.T, on path) {
 	eventually(t, "the container is back", func() bool { return f.get("/").body == "flaky" })
 }
 
-// TestDeadConnection lets the container close a connection under the router: GET is sent again, on a new one.
+// TestDeadConnection lets the container close a connection under the router: what may be asked twice is sent again, on a new one.
 func TestDeadConnection(t *testing.T) { onBothPaths(t, testDeadConnection) }
 
 func testDeadConnection(t *testing.T, on path) {
 	f := newFront(t, on, router.Config{Probe: time.Hour})
-	var conns atomic.Int64
+	var conns, dropped atomic.Int64
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -167,22 +202,60 @@ func testDeadConnection(t *testing.T, on path) {
 			r := bufio.NewReader(conn)
 			if _, err := http.ReadRequest(r); err == nil {
 				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-				_, _ = http.ReadRequest(r) // the second request on a connection is received, and dropped
+				if _, err := http.ReadRequest(r); err == nil { // the second request on a connection is received, and dropped
+					dropped.Add(1)
+				}
 			}
 			_ = conn.Close()
 		}
 	}()
 	f.Set(route(router.Target{Name: "web-1", Addr: listener.Addr().String()}))
-	for range 3 {
+	for i, method := range []string{"GET", "OPTIONS", "TRACE", "PUT", "DELETE"} {
+		if got := f.do(f.request(t.Context(), method, "/", nil)); got.body != "ok" {
+			t.Errorf("%s: %d %q", method, got.status, got.reason())
+		}
+		if got := conns.Load(); int(got) != i+1 {
+			t.Errorf("%s: %d connections", method, got)
+		}
+	}
+	for _, once := range onlyOnce {
+		asked := func(req *http.Request) { req.Header.Set(once.key, "1") }
+		var got answer
+		for before := dropped.Load(); dropped.Load() == before && !t.Failed(); { // on a slow machine the idle connection may have become too old
+			got = f.do(f.request(t.Context(), once.method, "/", strings.NewReader(once.body), asked))
+		}
+		if got.status != 502 {
+			t.Errorf("%+v was sent again: %d", once, got.status)
+		}
 		if got := f.get("/"); got.body != "ok" {
 			t.Errorf("%d %q", got.status, got.reason())
 		}
 	}
-	if got := conns.Load(); got != 3 {
-		t.Errorf("%d connections", got)
-	}
-	if got := f.do(f.request(t.Context(), "POST", "/", strings.NewReader("once"))); got.status != 502 {
-		t.Errorf("POST was sent again: %d", got.status)
+}
+
+// onlyOnce are requests that are not repeated, whatever a client says in a field called key.
+var onlyOnce = []struct{ method, body, key string }{
+	{"POST", "", "X-A"}, {"POST", "", "Idempotency-Key"}, {"POST", "once", "X-A"}, {"POST", "once", "X-Idempotency-Key"},
+	{"PATCH", "", "Idempotency-Key"}, {"PATCH", "once", "X-A"},
+	{"PUT", "once", "X-A"}, {"PUT", "once", "Idempotency-Key"}, {"DELETE", "once", "X-A"}, {"DELETE", "once", "X-Idempotency-Key"},
+}
+
+// TestIdempotencyKey: what keeps a router from repeating a request for a client's word is no loss to the container.
+func TestIdempotencyKey(t *testing.T) { onBothPaths(t, testIdempotencyKey) }
+
+func testIdempotencyKey(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
+	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, r.Header["Idempotency-Key"], r.Header["X-Idempotency-Key"])
+	})))
+	given := func(req *http.Request) { req.Header["Idempotency-Key"] = []string{"a", "b"} }
+	for _, method := range []string{"GET", "PUT", "POST"} {
+		if got := f.do(f.request(t.Context(), method, "/", nil)); got.body != "[] []" {
+			t.Errorf("%s without one: %q", method, got.body)
+		}
+		if got := f.do(f.request(t.Context(), method, "/", nil, given)); got.body != "[a b] []" {
+			t.Errorf("%s: %q", method, got.body)
+		}
 	}
 }
 
@@ -217,26 +290,32 @@ func testLostConnection(t *testing.T, on path) {
 		target.Name = name
 		return target
 	}
-	f.Set(route(drops("web-1"), app(t, "web-2", says("steady"))))
-	for range 4 {
-		if got := f.get("/"); got.body != "steady" {
-			t.Errorf("GET: %d %q", got.status, got.reason())
+	replace := func(targets ...router.Target) {
+		f.Remove("shop")
+		f.Set(route(targets...))
+		lost.Store(0)
+	}
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"} {
+		replace(drops("web-1"), app(t, "web-2", says("steady")))
+		for range 2 {
+			if got := f.do(f.request(t.Context(), method, "/", nil)); got.status != 200 {
+				t.Errorf("%s: %d %q", method, got.status, got.reason())
+			}
+		}
+		if lost.Load() == 0 {
+			t.Errorf("%s was never dropped", method)
+		}
+		replace(drops("web-1"), drops("web-2"), drops("web-3"))
+		if got := f.do(f.request(t.Context(), method, "/", nil)); got.reason() != "connection dropped" || lost.Load() != 2 {
+			t.Errorf("%s: %d %q after %d containers", method, got.status, got.reason(), lost.Load())
 		}
 	}
-	failed := 0
-	for range 4 {
-		if got := f.do(f.request(t.Context(), "POST", "/", strings.NewReader("once"))); got.status != 200 {
-			failed++
+	for _, once := range onlyOnce {
+		replace(drops("web-1"), drops("web-2"))
+		asked := func(req *http.Request) { req.Header.Set(once.key, "1") }
+		got := f.do(f.request(t.Context(), once.method, "/", strings.NewReader(once.body), asked))
+		if got.status != 502 || got.reason() != "connection dropped" || lost.Load() != 1 {
+			t.Errorf("%+v: %d %q after %d containers", once, got.status, got.reason(), lost.Load())
 		}
-	}
-	if got := lost.Load(); int(got) < failed {
-		t.Errorf("%d requests failed, %d arrived where they were dropped", failed, got)
-	}
-	lost.Store(0)
-	next := route(drops("web-1"), drops("web-2"), drops("web-3"))
-	next.Release = "2"
-	f.Set(next)
-	if got := f.get("/"); got.reason() != "connection dropped" || lost.Load() != 2 {
-		t.Errorf("%d %q after %d containers", got.status, got.reason(), lost.Load())
 	}
 }

@@ -28,15 +28,6 @@ func (h *head) without(out []byte, drop func(*field) bool) []byte {
 	return append(out, h.buf[run:h.line-len("\r\n")]...)
 }
 
-// hop tells whether a field is about the connection it came on: RFC 9110, 7.6.1.
-func (f *field) hop() bool {
-	switch f.kind {
-	case connectionKind, hopKind, teKind, upgradeKind, codingKind:
-		return true
-	}
-	return false
-}
-
 // compose appends the request as the container gets it: HTTP/1.1, with forwarded, whole lines, in the place of what the client may have said
 // about itself.
 func (q *request) compose(out, forwarded []byte, start time.Time, trust bool) []byte {
@@ -46,10 +37,10 @@ func (q *request) compose(out, forwarded []byte, start time.Time, trust bool) []
 	out = append(out, " HTTP/1.1\r\n"...)
 	out = q.without(out, func(f *field) bool {
 		switch f.kind {
-		case other:
-			return q.named && q.names(q.name(f))
-		case hostKind, lengthKind, cookieKind, acceptKind, typeKind, encodedKind, dateKind, trailerKind, tagKind, rangesKind:
+		case hostKind, lengthKind:
 			return false
+		case other, cookieKind, acceptKind, typeKind, encodedKind, dateKind, trailerKind, tagKind, rangesKind:
+			return q.hop(f)
 		case expectKind:
 			return !q.expects
 		case forwardKind:
@@ -105,14 +96,12 @@ func (s *response) compose(out []byte, date, cookie string) []byte {
 // passes tells whether the client gets a field as it is.
 func (s *response) passes(f *field) bool {
 	switch f.kind {
-	case other:
-		return !s.named || !s.names(s.name(f))
 	case lengthKind:
 		return s.status >= 200 && s.status != 204 && !s.packed
 	case tagKind, rangesKind:
-		return !s.packed
+		return !s.packed && !s.hop(f)
 	}
-	return !f.hop()
+	return !s.hop(f)
 }
 
 // appendField appends a header line.

@@ -22,9 +22,10 @@ type conn struct {
 	remote    string // address of the client
 	port      string // that the client connected to
 	forwarded []byte // header lines that tell the container so
+	forwarder bool   // what the client says of others is believed
+	named     string // the host of the last request that was logged
 	in        buffer // received and not used yet
 	spare     buffer // the same, after a body that did not come in together with its header section
-	newcomer  bool   // has not sent anything yet
 
 	state   atomic.Uint64            // a phase, and above it a number that grows with each change
 	moved   atomic.Uint32            // grows with each movement on another goroutine
@@ -149,9 +150,10 @@ func newConn(s *Server, c, plain net.Conn) *conn {
 	if !secure {
 		c = plain
 	}
-	cc := &conn{Conn: c, socket: newSocket(c), server: s, plain: plain, secure: secure, newcomer: true}
+	cc := &conn{Conn: c, socket: newSocket(c), server: s, plain: plain, secure: secure}
 	cc.remote = remoteIP(remote.String())
 	cc.port = portOf(local)
+	cc.forwarder = s.router.cfg.trusts(cc.remote)
 	from := cc.source()
 	cc.forwarded = from.lines(nil)
 	return cc
@@ -174,7 +176,6 @@ func (c *conn) serve() {
 		if !c.carryOne() || c.server.closing.Load() {
 			break
 		}
-		c.newcomer = false
 		if c.enter(idle) != nil {
 			break
 		}

@@ -15,5 +15,11 @@
 //
 // Both have the same rules and pass the same tests.
 //
+// HTTPS ends here (certificate.go): an app's own certificate, with the answer that the stapler has of its OCSP responder, or the one that the keeper obtains
+// by ACME for a host in the table (keeper.go, acme.go). What authorities ask for meanwhile (challenge.go) is answered before any rule of an app.
+//
+// A [Router] need not be in the process that deploys: a [Follower] is one that does what a [Feed] says (feed.go, follower.go), and goes on by itself
+// while the feed is away.
+//
 // Answers that the router makes by itself carry the reason in X-Scalingo-Error, see refusal.go.
 package router

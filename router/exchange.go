@@ -1,10 +1,12 @@
 package router
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"sync"
 	"time"
@@ -21,6 +23,7 @@ type exchange struct {
 
 	ask     ask
 	lease   lease     // target is nil before the first acquire
+	lent    lent      // of the last attempt, where it is not Transport that repeats
 	tried   []*target // that no connection could be made to
 	detach  func() bool
 	queued  bool // lease counts in its target's queue
@@ -39,6 +42,10 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	x.ask = r.asked(req)
+	if proof := r.challenges.answer(&x.ask); proof != nil {
+		x.refuse(proof)
+		return
+	}
 	defer x.giveBack()
 	defer x.out.finish()
 	x.carry()
@@ -68,7 +75,7 @@ func (r *Router) admit(req *http.Request) *refusal {
 func (r *Router) asked(req *http.Request) ask {
 	host := []byte(req.Host)
 	a := ask{method: req.Method, host: host, key: appendHostKey(nil, host), target: []byte(req.RequestURI), secure: req.TLS != nil}
-	if proto := req.Header.Get("X-Forwarded-Proto"); r.cfg.TrustForwarded && (proto == "http" || proto == "https") {
+	if proto := req.Header.Get("X-Forwarded-Proto"); (proto == "http" || proto == "https") && r.cfg.trusts(remoteIP(req.RemoteAddr)) {
 		a.secure = proto == "https"
 	}
 	for _, cookies := range req.Header["Cookie"] {
@@ -78,6 +85,13 @@ func (r *Router) asked(req *http.Request) ask {
 	}
 	return a
 }
+
+// smallBody is what the router waits for, in bytes, before it asks a container: a slow client must not hold one. A body whose length is not told may be
+// a conversation, and with Expect the container is to say whether it wants it.
+const smallBody = memorySize - headGrowth
+
+// flushPause is how long a piece of an answer of known length waits for the next, so that what comes at once goes out as one. Others do not wait.
+const flushPause = 2 * time.Millisecond
 
 // carry sends the request and copies the answer.
 func (x *exchange) carry() {
@@ -89,12 +103,23 @@ func (x *exchange) carry() {
 	req := x.in.WithContext(ctx)
 	if req.ContentLength != 0 {
 		x.upload = &upload{ReadCloser: req.Body, watch: &x.watch, left: r.cfg.MaxBody}
-		req.Body = x.upload
+		req.Body, x.ask.slow = x.upload, true
 	}
 	x.watch.start(x.upload != nil)
 	defer x.watch.stop()
+	if n := req.ContentLength; n > 0 && n <= smallBody && req.Header.Get("Expect") == "" {
+		body := make([]byte, n)
+		if _, err := io.ReadFull(x.upload, body); err != nil {
+			x.fail(x.out, req, err)
+			return
+		}
+		x.watch.complete.Store(true)
+		x.watch.touch()
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		req.Body, x.ask.slow = io.NopCloser(bytes.NewReader(body)), false
+	}
 	proxy := httputil.ReverseProxy{
-		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail, ErrorLog: r.proxyLog, BufferPool: &r.buffers,
+		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail, ErrorLog: r.proxyLog, BufferPool: &r.buffers, FlushInterval: flushPause,
 	}
 	whole := false
 	defer func() { x.out.endPacking(whole) }()
@@ -103,8 +128,8 @@ func (x *exchange) carry() {
 }
 
 // RoundTrip sends the request to containers in turn until one begins to answer. A connection that was used before and
-// proves dead is http.Transport's to replace: it sends a request again only if that has no body and is idempotent
-// (RFC 9110, 9.2.2), or if nothing of it was written.
+// proves dead is http.Transport's to replace: it sends a request again only if tellTransport lets it, or if nothing of it
+// was written and it has no body. Where Transport does not, and nothing was written and nothing of the body is lost, it is sent again here.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	var repeat repeat
 	for {
@@ -118,14 +143,21 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		if x.blameless(req.Context()) {
 			return nil, err
 		}
+		if x.lent.unused() && (req.GetBody != nil || x.upload == nil || !x.upload.begun.Load()) {
+			x.giveBack()
+			continue
+		}
 		x.router.quarantine(x.lease.target, err)
-		if !repeat.elsewhere(err, x.upload == nil && idempotent(req.Method)) {
+		if !repeat.elsewhere(err, x.idempotent()) {
 			return nil, err
 		}
 		x.tried = append(x.tried, x.lease.target)
 		x.giveBack()
 	}
 }
+
+// idempotent is request.idempotent.
+func (x *exchange) idempotent() bool { return x.upload == nil && idempotent(x.in.Method) }
 
 // blameless tells whether a request ended for a reason that lies not with the container.
 func (x *exchange) blameless(ctx context.Context) bool {
@@ -164,9 +196,21 @@ func (x *exchange) dequeue() {
 func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	to := *req.URL
 	to.Host = x.lease.Addr
-	req = req.WithContext(req.Context())
+	ctx := req.Context()
+	if !x.idempotent() {
+		x.lent = lent{}
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: x.lent.note})
+	}
+	req = req.WithContext(ctx)
 	req.URL = &to
-	if req.Body != nil {
+	switch {
+	case req.GetBody != nil: // an earlier attempt may have read it
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		req.Body = body
+	case req.Body != nil:
 		req.Body = io.NopCloser(req.Body) // Transport closes it when it cannot connect; another container may need it
 	}
 	res, err := x.lease.transport.RoundTrip(req)
@@ -174,7 +218,7 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	x.dequeue()
-	x.lease.failures.Store(0)
+	x.lease.fine()
 	x.watch.answered.Store(true)
 	x.watch.touch()
 	if cookie := x.lease.setSticky(&x.ask); cookie != "" {
@@ -185,19 +229,26 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// packs tells whether the answer is to be packed.
-func (x *exchange) packs(res *http.Response) bool {
+// takesGzip tells whether the client can unpack that.
+func (x *exchange) takesGzip() bool {
 	accepts := false
 	for _, list := range x.in.Header["Accept-Encoding"] {
 		accepts = accepts || acceptsGzip([]byte(list))
 	}
-	return accepts && x.in.ProtoAtLeast(1, 1) && x.in.Method != http.MethodHead && packable(res.StatusCode, res.ContentLength, res.Header.Values)
+	return accepts && x.in.ProtoAtLeast(1, 1)
 }
 
-// cut ends the request early because of why.
+// packs tells whether the answer is to be packed.
+func (x *exchange) packs(res *http.Response) bool {
+	return x.takesGzip() && x.in.Method != http.MethodHead && packable(res.StatusCode, res.ContentLength, res.Header.Values)
+}
+
+// cut ends the request early because of why. What is to be broken off is looked at first: once the request is cancelled, a refusal may be on
+// its way.
 func (x *exchange) cut(why *refusal) {
+	answering, reading := x.watch.answered.Load(), x.watch.reading.Load()
 	x.cancel(why)
-	x.out.breakOff(x.watch.answered.Load(), x.watch.reading.Load())
+	x.out.breakOff(answering, reading)
 }
 
 // fail answers a request that could not be carried: ReverseProxy's ErrorHandler.
@@ -219,9 +270,15 @@ func (x *exchange) fail(_ http.ResponseWriter, req *http.Request, err error) {
 	x.refuse(why)
 }
 
+// refuse answers in the place of a container, which need not wait for a slow client.
 func (x *exchange) refuse(why *refusal) {
+	x.giveBack()
 	x.refused, x.out.packs = why, false
-	why.write(x.out, x.id)
+	to := client{html: takesHTML(x.in.Header["Accept"]), gzip: x.takesGzip()}
+	reply := why.reply(x.lease.live, to, x.id)
+	x.watch.answered.Store(true)
+	x.watch.touch()
+	reply.write(x.out, x.in, x.watch.touch)
 }
 
 // buffers is a pool for copying bodies.

@@ -1,5 +1,11 @@
 package router
 
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
 // ManyPackers is manyPackers.
 const ManyPackers = manyPackers
 
@@ -8,18 +14,33 @@ var HostKey = hostKey
 
 // InFlight counts the requests on the targets of an app's route.
 func InFlight(r *Router, app string) int {
-	return (&Drain{r.table.Load().app(app).targets}).InFlight()
+	return (&Drain{targets: r.table.Load().app(app).targets}).InFlight()
 }
 
 // Quarantined names the targets of an app that are in quarantine.
 func Quarantined(r *Router, app string) (names []string) {
 	for _, t := range r.table.Load().app(app).targets {
-		if t.quarantined.Load() {
+		if t.quarantined() {
 			names = append(names, t.Name)
 		}
 	}
 	return names
 }
+
+// StapleWith has OCSP responders asked by client, which may reach any.
+func StapleWith(r *Router, client *http.Client) { r.stapler.client = client }
+
+// LimitOrders lets a router ask for no more than n certificates for a long time.
+func LimitOrders(r *Router, n int) { r.keeper.issuer.orders.SetBurst(n) }
+
+// TellOfEnds is what happens once a day.
+func TellOfEnds(r *Router, now time.Time) { r.tellOfEnds(now) }
+
+// FarAway is farAway.
+var FarAway = farAway
+
+// HasEnded tells whether the other side of a connection has ended it, and nothing is left to read.
+func HasEnded(c net.Conn) bool { return peek(c) == ended }
 
 // ForceNetHTTP has net/http serve every connection of s.
 func ForceNetHTTP(s *Server) { s.slow = true }

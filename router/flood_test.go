@@ -35,7 +35,7 @@ func TestSlowloris(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newTape(t, manner{})
-			dial, shut := newGate(t, router.Config{Header: 200 * time.Millisecond, KeepAlive: 200 * time.Millisecond}, a, nil)
+			dial, shut := newGate(t, router.Config{Header: time.Second, KeepAlive: time.Second}, a, nil)
 			var clients sync.WaitGroup
 			for range 20 {
 				clients.Go(func() { dripUntilClosed(t, dial(), drip.start, drip.more) })
@@ -122,7 +122,7 @@ func TestIdleConnections(t *testing.T) {
 	a := newTape(t, manner{})
 	dial, _ := newGate(t, router.Config{}, a, nil)
 	first := dial()
-	defer first.Close()
+	_ = first.Close() // it would idle too long
 	before := footprint()
 	letGo := holdConnections(t, first.RemoteAddr().String())
 	after := footprint()
@@ -131,11 +131,13 @@ func TestIdleConnections(t *testing.T) {
 	if each > perIdler {
 		t.Errorf("an idle connection costs %d bytes", each)
 	}
-	_ = first.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(first, get()); err != nil {
+	beside := dial()
+	defer beside.Close()
+	_ = beside.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(beside, get()); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := reply(bufio.NewReader(first), "GET"); got != "200 ok" {
+	if got, err := reply(bufio.NewReader(beside), "GET"); got != "200 ok" {
 		t.Errorf("beside them: %q, %v", got, err)
 	}
 	letGo()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,10 +52,25 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.URL.Scheme = "http"
 	pr.Out.URL.RawQuery = pr.In.URL.RawQuery // as it came, also where Go would not parse it
 	pr.Out.Host = pr.In.Host
+	pr.Out.Trailer = pr.In.Trailer // filled when the body has been read; a copy would stay empty
 	h := pr.Out.Header
-	forwarded(h, pr.In, x.router.cfg.TrustForwarded)
+	forwarded(h, pr.In, x.router.cfg.trusts(remoteIP(pr.In.RemoteAddr)))
 	h.Set("X-Request-Id", x.id)
 	h.Set("X-Request-Start", string(appendStart(nil, x.start)))
+	tellTransport(h, x.idempotent())
+}
+
+// trusts tells whether an address is one of a forwarder.
+func (c *Config) trusts(remote string) bool {
+	if len(c.Forwarders) == 0 {
+		return false
+	}
+	addr, err := netip.ParseAddr(remote)
+	if err != nil {
+		return false
+	}
+	addr = addr.Unmap().WithZone("")
+	return slices.ContainsFunc(c.Forwarders, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // source is where a request came from, as the container is told.

@@ -49,7 +49,9 @@ func kindOf(name []byte) kind {
 			return k
 		}
 	case 14:
-		return is(name, "content-length", lengthKind)
+		if k := is(name, "content-length", lengthKind); k != other {
+			return k
+		}
 	case 18, 19:
 		if k := is(name, "proxy-authenticate", hopKind) | is(name, "proxy-authorization", hopKind); k != other {
 			return k
@@ -83,18 +85,17 @@ func is(name []byte, lower string, k kind) kind {
 }
 
 // disguised is the kind of a name with underscores. Gateways such as CGI and WSGI write X_Forwarded_For and X-Forwarded-For the same, so
-// such a field counts as what the app may take it for.
+// such a field counts as what the app may take it for. A name longer than proxy-authorization counts by
+// its beginning only, and is cut so that it equals none.
 func disguised(name []byte) kind {
-	var plain [len("proxy-authorization")]byte
-	if len(name) > len(plain) {
-		return other
-	}
-	for i, c := range name {
-		if plain[i] = c; c == '_' {
+	var plain [len("proxy-authorization") + 1]byte
+	n := copy(plain[:], name)
+	for i, c := range plain[:n] {
+		if c == '_' {
 			plain[i] = '-'
 		}
 	}
-	switch k := kindOf(plain[:len(name)]); k {
+	switch k := kindOf(plain[:n]); k {
 	case hostKind, lengthKind, codingKind:
 		return disguisedKind
 	case forwardKind, idKind, startKind:

@@ -2,6 +2,9 @@ package router
 
 import (
 	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +17,9 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	switches *prometheus.CounterVec
 	nobody   *figures
+	late     prometheus.Counter // of requests that end after their app has gone; nobody asks for it
+
+	mu sync.Mutex // orders forgetting an app, and making another series of it
 }
 
 // Gauges that are read from the table when somebody asks.
@@ -26,7 +32,7 @@ var (
 func newMetrics() *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "boathook_router_requests_total", Help: "Requests by the class of the answer's status: 1xx to 5xx, and gone where the client went away before it.",
+			Name: "boathook_router_requests_total", Help: "Requests by the answer's status, 4xx for one of 400 to 499 that no document assigns, and gone where the client went away before it.",
 		}, []string{"app", "code"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "boathook_router_request_duration_seconds", Help: "Time from a request's header section to the end of the answer; upgraded connections are not counted.",
@@ -35,6 +41,7 @@ func newMetrics() *metrics {
 		switches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "boathook_router_switches_total", Help: "Changes of the version that serves an app.",
 		}, []string{"app"}),
+		late: prometheus.NewCounter(prometheus.CounterOpts{}),
 	}
 	m.nobody = m.of("")
 	return m
@@ -42,19 +49,56 @@ func newMetrics() *metrics {
 
 // figures are the metrics of one app, looked up.
 type figures struct {
-	codes    [6]prometheus.Counter // by status/100; 0 is gone
+	app      string
+	codes    []atomic.Pointer[prometheus.Counter] // as codeNames; nil: none yet
 	duration prometheus.Observer
 	switches prometheus.Counter
+	gone     bool // the app is not in the table any more; metrics.mu guards it
 }
 
-var codeNames = [6]string{"gone", "1xx", "2xx", "3xx", "4xx", "5xx"}
+// codeNames are the values of the label code: the classes, of which the first is gone, and each status that is assigned (IANA's registry, as
+// net/http has it). An app that makes statuses up makes no more series. codeIndex finds them by status.
+var codeNames, codeIndex = func() (names []string, index [600]uint8) {
+	names = []string{"gone", "1xx", "2xx", "3xx", "4xx", "5xx"}
+	for status := range index {
+		index[status] = uint8(status / 100)
+		if http.StatusText(status) != "" {
+			index[status] = uint8(len(names))
+			names = append(names, strconv.Itoa(status))
+		}
+	}
+	return names, index
+}()
 
 func (m *metrics) of(app string) *figures {
-	f := &figures{duration: m.duration.WithLabelValues(app), switches: m.switches.WithLabelValues(app)}
-	for class, name := range codeNames {
-		f.codes[class] = m.requests.WithLabelValues(app, name)
+	return &figures{
+		app: app, codes: make([]atomic.Pointer[prometheus.Counter], len(codeNames)),
+		duration: m.duration.WithLabelValues(app), switches: m.switches.WithLabelValues(app),
 	}
-	return f
+}
+
+// code is the counter of a status.
+func (m *metrics) code(f *figures, status int) prometheus.Counter {
+	n := uint8(0)
+	if status < len(codeIndex) && status != statusClientClosed {
+		n = codeIndex[status]
+	}
+	if known := f.codes[n].Load(); known != nil {
+		return *known
+	}
+	return m.firstOf(f, n)
+}
+
+// firstOf makes the counter of a code that an app has answered with for the first time. One that has gone gets no more of them.
+func (m *metrics) firstOf(f *figures, n uint8) prometheus.Counter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f.gone {
+		return m.late
+	}
+	c := m.requests.WithLabelValues(f.app, codeNames[n])
+	f.codes[n].Store(&c)
+	return c
 }
 
 // next are the figures of an app's next route.
@@ -68,9 +112,15 @@ func (m *metrics) next(route Route, old *live) *figures {
 	return old.figures
 }
 
-// forget drops what there is of an app.
-func (m *metrics) forget(app string) {
-	labels := prometheus.Labels{"app": app}
+// forget drops what there is of an app that is taken out of the table; l is nil if it was not there.
+func (m *metrics) forget(l *live) {
+	if l == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l.figures.gone = true
+	labels := prometheus.Labels{"app": l.route.App}
 	m.requests.DeletePartialMatch(labels)
 	m.duration.DeletePartialMatch(labels)
 	m.switches.DeletePartialMatch(labels)
@@ -82,11 +132,7 @@ func (m *metrics) observe(l *live, status int, start time.Time) {
 	if l != nil {
 		f = l.figures
 	}
-	class := status / 100
-	if class >= len(f.codes) || status == statusClientClosed {
-		class = 0
-	}
-	f.codes[class].Inc()
+	m.code(f, status).Inc()
 	if status != http.StatusSwitchingProtocols {
 		f.duration.Observe(time.Since(start).Seconds())
 	}
@@ -117,8 +163,8 @@ func (r *Router) Collect(to chan<- prometheus.Metric) {
 		var inFlight, queued, quarantined int64
 		for _, t := range live.targets {
 			inFlight += t.inflight.Load()
-			queued += t.waiting.Load()
-			if t.quarantined.Load() {
+			queued += t.waiting.Load() + t.slow.Load()
+			if t.quarantined() {
 				quarantined++
 			}
 		}

@@ -34,7 +34,7 @@ func (p *passage) pass() *refusal {
 	}
 	p.dequeue()
 	if p.lease.failures.Load() != 0 {
-		p.lease.failures.Store(0)
+		p.lease.fine()
 	}
 	if why := p.enter(answer); why != nil {
 		return why
@@ -234,11 +234,13 @@ func (p *passage) splice(left int64) (n int64, ok bool, err error) {
 	return n, true, err
 }
 
-// flushLast sends p.out, the end of the answer. The container's connection is free before: it need not wait for a slow client.
+// flushLast sends p.out, the end of the answer. The container is free before, its connection and the lease: neither it nor a Drain waits for a slow
+// client.
 func (p *passage) flushLast() error {
 	if err := p.settle(); err != nil {
 		return err
 	}
+	p.giveBack()
 	if why := p.enter(answer); why != nil {
 		return why
 	}

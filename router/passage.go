@@ -38,6 +38,7 @@ type passage struct {
 	status  int      // of the answer
 	sent    int64    // bytes of the answer's body
 	refused *refusal // what was answered instead, for the access log
+	line    Record   // for the access log, here so that it is no garbage
 }
 
 var passages = sync.Pool{New: func() any { return new(passage) }}
@@ -81,6 +82,7 @@ func (p *passage) run() bool {
 	case why == errGone:
 		p.keep, p.status = false, statusClientClosed
 	case why != nil:
+		p.giveBack() // the container need not wait for a slow client
 		p.refuse(why)
 	}
 	p.record()
@@ -150,6 +152,9 @@ func (p *passage) carry() *refusal {
 	case p.req.length > p.router.cfg.MaxBody:
 		return errBodySize
 	}
+	if proof := p.router.challenges.answer(&p.req.ask); proof != nil {
+		return proof
+	}
 	whole, why := p.receiveBody()
 	if why != nil {
 		return why
@@ -158,6 +163,7 @@ func (p *passage) carry() *refusal {
 	if whole {
 		p.out = append(p.out, p.takeBody()...)
 	}
+	p.req.slow = !whole
 	if why := p.ask(whole); why != nil {
 		return why
 	}
@@ -165,8 +171,7 @@ func (p *passage) carry() *refusal {
 }
 
 func (p *passage) composeRequest(out []byte) []byte {
-	trust := p.router.cfg.TrustForwarded
-	if !trust {
+	if !p.forwarder {
 		return p.req.compose(out, p.forwarded, p.start, false)
 	}
 	from := p.source()

@@ -89,6 +89,12 @@ func (p *patrol) look(c *conn, now time.Time) {
 		c.cutIf(state, errGone)
 	case streams && c.bytes == 0:
 		c.bytes = c.transferred()
+	case doing == answer && c.gone():
+		if n := c.transferred(); n != c.bytes { // it may have ended its half of the connection only
+			c.bytes, c.since = n, now
+		} else {
+			c.cutIf(state, errGone)
+		}
 	case now.Sub(c.since) < limit:
 	case streams && c.bytes != c.transferred():
 		c.bytes, c.since = c.transferred(), now
@@ -97,7 +103,8 @@ func (p *patrol) look(c *conn, now time.Time) {
 	}
 }
 
-// gone tells whether the client has closed its connection, or its half of it. What lies before the end may be the next request, or with TLS
+// gone tells whether the client has closed its connection, or its half of it, which is taken for the same as long as nothing moves: as with net/http and
+// nginx, a client that wants an answer keeps its half open. What lies before the end may be the next request, or with TLS
 // the announcement of the end.
 func (c *conn) gone() bool {
 	return peek(c.plain) == ended || c.secure && hungUp(c.plain)
@@ -143,18 +150,23 @@ func (p *patrol) remove(c *conn) {
 	p.mu.Unlock()
 }
 
-// dismiss ends the connections that carry no request, and returns how many are left that do, upgraded ones not counted.
-func (p *patrol) dismiss() (busy int) {
+// dismiss ends the connections that carry no request, and returns how many are left, upgraded ones not counted: those that do, and those that have just
+// been ended, where a request may have come at the same time, see passage.spared. Unless all is true, those whose first request may be on its way stay.
+func (p *patrol) dismiss(all bool) (busy int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.conns {
 		switch state := c.state.Load(); phaseOf(state) {
-		case idle, heading:
-			c.cutIf(state, errGone)
 		case tunnel:
-		default:
-			busy++
+			continue
+		case idle:
+			c.cutIf(state, errGone)
+		case heading:
+			if all {
+				c.cutIf(state, errGone)
+			}
 		}
+		busy++
 	}
 	return busy
 }

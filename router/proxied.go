@@ -107,6 +107,8 @@ func (p *proxied) readBinary([]byte) error {
 	switch {
 	case fixed[0] == local:
 		return nil // the load balancer's own, to see whether we live
+	case fixed[0] == proxy && fixed[1]>>4 == 0:
+		return nil // AF_UNSPEC: it does not say, as with UNKNOWN
 	case fixed[0] != proxy || size == 0 || len(rest) < 2*size+4:
 		return errProxyHeader
 	}

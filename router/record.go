@@ -2,50 +2,80 @@ package router
 
 import (
 	"bytes"
-	"context"
-	"log/slog"
+	"encoding/json"
 	"net/url"
+	"strconv"
 	"time"
 )
 
-// entry is a line of the access log.
-type entry struct {
-	remote, host, method, path, id string
-	status                         int
-	bytes                          int64 // of the answer's body; not counted after an upgrade
-	start                          time.Time
-	lease                          lease
-	refused                        *refusal
+// Record is a request, a line of the access log. A word that is not known is empty.
+type Record struct {
+	At                               time.Time // when it ended
+	Duration                         time.Duration
+	Remote, Host, Method, Path, ID   string // Path is without the query, in plain letters
+	Status                           int
+	Bytes                            int64 // of the answer's body; not counted after an upgrade
+	App, Release, Container, Refusal string
 }
 
-// log writes the line. It asks the handler itself, since a Logger would look up the calling function each time.
-func (e *entry) log(to *slog.Logger) {
-	ctx, handler := context.Background(), to.Handler()
-	if !handler.Enabled(ctx, slog.LevelInfo) {
-		return
+// AccessLog takes a record of every request. Its methods are called by many goroutines, and requests wait for them.
+type AccessLog interface {
+	Enabled() bool // whether anybody wants records now
+	Log(*Record)   // a request does not fail for want of a log; the record is the caller's again afterwards
+}
+
+// AppendJSON appends the record as a JSON object in a line: the time as RFC 3339 says, the duration in nanoseconds.
+func (r *Record) AppendJSON(line []byte) []byte {
+	line = append(line, `{"time":"`...)
+	line = r.At.AppendFormat(line, time.RFC3339Nano)
+	line = append(line, '"')
+	line = appendWord(line, "remote", r.Remote)
+	line = appendWord(line, "host", r.Host)
+	line = appendWord(line, "method", r.Method)
+	line = appendWord(line, "path", r.Path)
+	line = strconv.AppendInt(append(line, `,"status":`...), int64(r.Status), 10)
+	line = strconv.AppendInt(append(line, `,"bytes":`...), r.Bytes, 10)
+	line = strconv.AppendInt(append(line, `,"duration":`...), int64(r.Duration), 10)
+	line = appendWord(line, "request", r.ID)
+	for _, word := range [...]struct{ name, value string }{{"app", r.App}, {"release", r.Release}, {"container", r.Container}, {"err", r.Refusal}} {
+		if word.value != "" {
+			line = appendWord(line, word.name, word.value)
+		}
 	}
-	now := time.Now()
-	line := slog.NewRecord(now, slog.LevelInfo, "request", 0)
-	attrs := append(make([]slog.Attr, 0, 12),
-		slog.String("remote", e.remote), slog.String("host", e.host),
-		slog.String("method", e.method), slog.String("path", e.path), slog.Int("status", e.status),
-		slog.Int64("bytes", e.bytes), slog.Duration("duration", now.Sub(e.start)), slog.String("request", e.id))
-	if live := e.lease.live; live != nil {
-		attrs = append(attrs, slog.String("app", live.route.App), slog.String("release", live.route.Release))
+	return append(line, "}\n"...)
+}
+
+// appendWord leaves what is not plain to encoding/json.
+func appendWord(line []byte, name, value string) []byte {
+	line = append(append(append(line, `,"`...), name...), `":`...)
+	for i := range len(value) {
+		if b := value[i]; b < ' ' || b > '~' || b == '"' || b == '\\' {
+			quoted, _ := json.Marshal(value) // no string is refused
+			return append(line, quoted...)
+		}
 	}
-	if e.lease.target != nil {
-		attrs = append(attrs, slog.String("container", e.lease.Name))
+	return append(append(append(line, '"'), value...), '"')
+}
+
+// log fills in what the lease and the refusal tell, and hands the record on.
+func (r *Record) log(to AccessLog, start time.Time, by lease, refused *refusal) {
+	r.At = time.Now()
+	r.Duration = r.At.Sub(start)
+	if by.live != nil {
+		r.App, r.Release = by.live.route.App, by.live.route.Release
 	}
-	if e.refused != nil {
-		attrs = append(attrs, slog.String("err", e.refused.reason))
+	if by.target != nil {
+		r.Container = by.Name
 	}
-	line.AddAttrs(attrs...)
-	_ = handler.Handle(ctx, line) // a request does not fail for want of a log
+	if refused != nil {
+		r.Refusal = refused.reason
+	}
+	to.Log(r)
 }
 
 // accessLog is where records go; nil if nobody wants them now.
-func (r *Router) accessLog() *slog.Logger {
-	if access := r.cfg.AccessLog; access != nil && access.Enabled(context.Background(), slog.LevelInfo) {
+func (r *Router) accessLog() AccessLog {
+	if access := r.cfg.AccessLog; access != nil && access.Enabled() {
 		return access
 	}
 	return nil
@@ -54,22 +84,25 @@ func (r *Router) accessLog() *slog.Logger {
 func (x *exchange) record() {
 	x.router.metrics.observe(x.lease.live, x.out.status, x.start)
 	if access := x.router.accessLog(); access != nil {
-		e := entry{
-			remote: remoteIP(x.in.RemoteAddr), host: x.in.Host, method: x.in.Method, path: x.in.URL.Path, id: x.id,
-			status: x.out.status, bytes: x.out.bytes, start: x.start, lease: x.lease, refused: x.refused,
+		r := Record{
+			Remote: remoteIP(x.in.RemoteAddr), Host: x.in.Host, Method: x.in.Method, Path: x.in.URL.Path, ID: x.id,
+			Status: x.out.status, Bytes: x.out.bytes,
 		}
-		e.log(access)
+		r.log(access, x.start, x.lease, x.refused)
 	}
 }
 
 func (p *passage) record() {
 	p.router.metrics.observe(p.lease.live, p.status, p.start)
 	if access := p.router.accessLog(); access != nil {
-		e := entry{
-			remote: p.remote, host: string(p.req.host), method: p.req.method, path: p.req.path(), id: string(p.req.id),
-			status: p.status, bytes: p.sent, start: p.start, lease: p.lease, refused: p.refused,
+		if string(p.req.host) != p.named {
+			p.named = string(p.req.host)
 		}
-		e.log(access)
+		p.line = Record{
+			Remote: p.remote, Host: p.named, Method: p.req.method, Path: p.req.path(), ID: string(p.req.id),
+			Status: p.status, Bytes: p.sent,
+		}
+		p.line.log(access, p.start, p.lease, p.refused)
 	}
 }
 

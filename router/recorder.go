@@ -26,7 +26,12 @@ type recorder struct {
 	finished bool     // the connection may carry the next request already
 }
 
+// WriteHeader does not pass a container's 100 on: net/http sends one itself when the body is first read, which is what that 100 leads to, so the client
+// would sometimes have two.
 func (w *recorder) WriteHeader(status int) {
+	if status == http.StatusContinue {
+		return
+	}
 	if status >= 200 {
 		w.status = status
 	}

@@ -1,8 +1,8 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
-	"io"
 	"net/http"
 )
 
@@ -12,6 +12,8 @@ type refusal struct {
 	reason   string // for X-Scalingo-Error; for a redirection only in the access log
 	text     string
 	location string // of a redirection
+	plain    string // the whole body, of an answer that is none of a failure; else ""
+	later    string // Retry-After in seconds; "" is the usual one
 }
 
 func (e *refusal) Error() string { return e.reason }
@@ -22,12 +24,16 @@ const statusClientClosed = 499
 var (
 	errUnknownHost = &refusal{status: http.StatusNotFound, reason: "unknown host",
 		text: "No application answers to this name. Check the address, or add the domain to the application."}
+	errNoTable = &refusal{status: http.StatusServiceUnavailable, reason: "no table",
+		text: "It is not known yet where applications are. Try again in a moment."}
 	errNoRelease = &refusal{status: http.StatusNotFound, reason: "no release",
 		text: "This application has not been deployed yet."}
 	errNoContainer = &refusal{status: http.StatusServiceUnavailable, reason: "no web container",
 		text: "This application has no web container running. Its owner can scale it up."}
 	errQueueFull = &refusal{status: http.StatusServiceUnavailable, reason: "request queue full",
 		text: "This application has more requests waiting than it can answer. Try again in a moment."}
+	errMaintenance = &refusal{status: http.StatusServiceUnavailable, reason: "maintenance", later: "60",
+		text: "This application is being worked on and will be back soon. Try again in a few minutes."}
 	errSevered = &refusal{status: http.StatusServiceUnavailable, reason: "version replaced",
 		text: "The version of the application that was answering has been stopped. Try again."}
 	errNoneReachable = &refusal{status: http.StatusBadGateway, reason: "all web containers in quarantine",
@@ -63,37 +69,28 @@ func malformed(why error) *refusal {
 	return &refusal{status: http.StatusBadRequest, reason: "malformed request", text: "The request is not well-formed: " + why.Error() + "."}
 }
 
-// write answers with the refusal. The id is what a person can quote to the app's owner.
-func (e *refusal) write(w http.ResponseWriter, id string) {
-	h := w.Header()
-	clear(h)
-	e.header(id, h.Set)
-	if e.final() {
-		h.Set("Connection", "close")
-	}
-	w.WriteHeader(e.status)
-	// An error here means that the client has gone.
-	_, _ = io.WriteString(w, e.body(id))
-}
-
-// header tells set the fields of the answer, but for those of its framing.
+// header tells set the fields of the answer, but for those of its body and its framing.
 func (e *refusal) header(id string, set func(name, value string)) {
-	set("Content-Type", "text/plain; charset=utf-8")
 	set("Cache-Control", "no-store")
 	set("X-Content-Type-Options", "nosniff")
 	set("X-Request-ID", id)
-	if e.location != "" {
+	switch {
+	case e.location != "":
 		set("Location", e.location)
-	} else {
+	case e.plain == "":
 		set("X-Scalingo-Error", e.reason)
 	}
 	switch e.status {
 	case http.StatusServiceUnavailable, http.StatusBadGateway:
-		set("Retry-After", "5")
+		set("Retry-After", cmp.Or(e.later, "5"))
 	}
 }
 
-func (e *refusal) body(id string) string {
+// words are the body of the answer where there is no page.
+func (e *refusal) words(id string) string {
+	if e.plain != "" {
+		return e.plain
+	}
 	return fmt.Sprintf("%d %s\n\n%s\nRequest: %s\n", e.status, http.StatusText(e.status), e.text, id)
 }
 

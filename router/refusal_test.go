@@ -1,10 +1,11 @@
 package router_test
 
 import (
+	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,15 +20,26 @@ func silent(t *testing.T) router.Target {
 	})
 }
 
-// refusing is a container that no longer listens.
+// refusing is a container that does not listen, at a port that nobody else gets.
 func refusing(t *testing.T, name string) router.Target {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0) // bound, and never to listen: so nobody else gets the port meanwhile
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return router.Target{Name: name, Addr: listener.Addr().String()}
+	t.Cleanup(func() {
+		if err := syscall.Close(fd); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return router.Target{Name: name, Addr: fmt.Sprint("127.0.0.1:", at.(*syscall.SockaddrInet4).Port)}
 }
 
 func TestRefusals(t *testing.T) { onBothPaths(t, testRefusals) }
@@ -93,7 +105,7 @@ func testRefusals(t *testing.T, on path) {
 func TestSlowClient(t *testing.T) { onBothPaths(t, testSlowClient) }
 
 func testSlowClient(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Idle: 50 * time.Millisecond})
+	f := newFront(t, on, router.Config{Idle: 500 * time.Millisecond})
 	f.Set(route(silent(t)))
 	conn, r := f.dial()
 	write(t, conn, "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 10\r\n\r\n12345")
@@ -113,7 +125,7 @@ func testSlowClient(t *testing.T, on path) {
 func TestIdle(t *testing.T) { onBothPaths(t, testIdle) }
 
 func testIdle(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Idle: 50 * time.Millisecond})
+	f := newFront(t, on, router.Config{Idle: 500 * time.Millisecond})
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
@@ -129,7 +141,7 @@ func testIdle(t *testing.T, on path) {
 func TestStuckClient(t *testing.T) { onBothPaths(t, testStuckClient) }
 
 func testStuckClient(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Idle: 50 * time.Millisecond})
+	f := newFront(t, on, router.Config{Idle: 500 * time.Millisecond})
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
 		for range 1 << 10 {
 			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
@@ -173,6 +185,27 @@ func testQueue(t *testing.T, on path) {
 			t.Errorf("queued request: %d, %v", got.status, got.err)
 		}
 	}
+}
+
+// TestQueueOfAnswers: who is being answered waits no more, and makes room for the next.
+func TestQueueOfAnswers(t *testing.T) { onBothPaths(t, testQueueOfAnswers) }
+
+func testQueueOfAnswers(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{Queue: 1})
+	proceed := make(chan bool)
+	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "begin")
+		_ = http.NewResponseController(w).Flush()
+		<-proceed
+	})))
+	for range 3 {
+		res, err := http.DefaultClient.Do(f.request(t.Context(), "GET", "/", nil))
+		if err != nil || res.StatusCode != 200 {
+			t.Fatal(res, err)
+		}
+		defer res.Body.Close()
+	}
+	close(proceed)
 }
 
 type outcome struct {

@@ -22,7 +22,6 @@ type request struct {
 	trailers bool   // it takes trailers: TE
 	upgrade  []byte // the protocol that it wants to change to; nil if none
 	upgrades bool   // Connection says so
-	named    bool   // Connection names fields that end here, see dropped
 	id       []byte // X-Request-ID; nil if there is none that is fit
 }
 
@@ -36,6 +35,7 @@ const (
 	errBoth    = wireError("it has both Content-Length and Transfer-Encoding")
 	errCoding  = wireError("its Transfer-Encoding is not chunked")
 	errNamed   = wireError("Connection names a field that is not the connection's")
+	errOptions = wireError("Connection names too many fields")
 	errTrailer = wireError("Trailer announces a field that must not come after the body")
 	errMasked  = wireError("a field of its framing is spelled with an underscore")
 )
@@ -53,12 +53,13 @@ func (q *request) body() bool { return q.chunked || q.length > 0 }
 // last tells whether there is to be no further request on the connection.
 func (q *request) last() bool { return q.closes || q.minor == 0 && !q.keeps }
 
-// idempotent tells whether a container may be asked twice: RFC 9110, 9.2.2. The methods are those that net/http repeats.
+// idempotent tells whether a container may be asked twice: by the methods of RFC 9110, 9.2.2. What has a body is asked only
+// once: the router keeps no more than a small one.
 func (q *request) idempotent() bool { return !q.body() && idempotent(q.method) }
 
 func idempotent(method string) bool {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
 	return false
@@ -228,7 +229,9 @@ func (q *request) readConnection(value []byte) *refusal {
 			case upgradeKind:
 				q.upgrades = true
 			default:
-				q.named = true
+				if !q.addHop(option) {
+					return malformed(errOptions)
+				}
 			}
 		}
 	}
@@ -252,21 +255,6 @@ func hasToken(list []byte, token string) bool {
 	for option := range options(list) {
 		if bytes.EqualFold(option, []byte(token)) {
 			return true
-		}
-	}
-	return false
-}
-
-// names tells whether a Connection field of h names the field.
-func (h *head) names(name []byte) bool {
-	for i := range h.fields {
-		if h.fields[i].kind != connectionKind {
-			continue
-		}
-		for option := range options(h.value(&h.fields[i])) {
-			if bytes.EqualFold(option, name) {
-				return true
-			}
 		}
 	}
 	return false

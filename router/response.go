@@ -1,7 +1,5 @@
 package router
 
-import "bytes"
-
 // response is what a container answers on the fast path, as slices of the buffer that it lies in.
 type response struct {
 	head
@@ -10,7 +8,6 @@ type response struct {
 	length  int64  // of the body; -1 until the connection ends
 	chunked bool
 	close   bool   // the container's connection is of no further use
-	named   bool   // Connection names fields that end here
 	dated   bool   // has a Date
 	encoded bool   // has a Content-Encoding
 	packed  bool   // the router packs it
@@ -50,7 +47,7 @@ func (s *response) read(q *request) error {
 		return errBoth
 	case coded && s.start()[7] == '0':
 		return errCoding
-	case s.status == 101 && (q.upgrade == nil || !bytes.EqualFold(s.upgrade, q.upgrade)):
+	case s.status == 101 && !s.switches(q):
 		return errSwitched
 	}
 	if s.bodiless(q.method) {
@@ -60,6 +57,19 @@ func (s *response) read(q *request) error {
 		s.close = true
 	}
 	return nil
+}
+
+// switches tells whether the protocols that a 101 names were offered: RFC 9110, 7.8.
+func (s *response) switches(q *request) bool {
+	if q.upgrade == nil || len(s.upgrade) == 0 {
+		return false
+	}
+	for protocol := range options(s.upgrade) {
+		if !hasToken(q.upgrade, string(protocol)) {
+			return false
+		}
+	}
+	return true
 }
 
 // bodiless tells whether the answer ends with its header section whatever its fields say: RFC 9112, 6.3.
@@ -109,7 +119,9 @@ func (s *response) readField(k kind, value []byte) error {
 			case upgradeKind:
 			default:
 				s.close = s.close || equalFold(option, "close")
-				s.named = s.named || !equalFold(option, "close") && !equalFold(option, "keep-alive")
+				if !equalFold(option, "close") && !equalFold(option, "keep-alive") && !s.addHop(option) {
+					return errOptions
+				}
 			}
 		}
 	case upgradeKind:

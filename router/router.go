@@ -5,8 +5,10 @@ import (
 	"context"
 	"log"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,7 +18,7 @@ import (
 // Config sets a Router's limits. The zero value is usable: a zero field means the default named beside it.
 type Config struct {
 	Log       *slog.Logger // discarded if nil
-	AccessLog *slog.Logger // one record a request; off if nil
+	AccessLog AccessLog    // off if nil
 
 	FirstByte time.Duration // from the end of the request to the first byte of the answer; 30 s
 	Idle      time.Duration // longest silence in a body or an upgraded connection; 60 s
@@ -27,13 +29,15 @@ type Config struct {
 	MaxHeader int           // bytes of a request's header section; 32 kB
 	Probe     time.Duration // pause between the first probes of a quarantined container, doubled up to 64 times as long; 250 ms
 
-	// TrustForwarded keeps the X-Forwarded-*, Forwarded and X-Real-IP that came with the request. Set it only where
-	// every client is a proxy of one's own; otherwise anybody can claim any address.
-	TrustForwarded bool
+	// Forwarders are the proxies of one's own: the X-Forwarded-*, Forwarded and X-Real-IP that came with a request of one of them are kept. Anybody
+	// else's are replaced, or anybody could claim any address.
+	Forwarders []netip.Prefix
 
 	// ProxyProtocol expects each connection to begin with a PROXY header, as load balancers send it, and takes the client's address from
 	// there. Connections without one are closed.
 	ProxyProtocol bool
+
+	TLS *TLS // for HTTPS; nil: the routes' own certificates are all there is
 
 	// Dial connects to a container; nil is a net.Dialer with a time-out of 5 s. For tests.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -75,10 +79,17 @@ type Route struct {
 	Sticky     bool   // a visitor is kept on one container for 24 hours, by the cookie sc-sticky-session
 	ForceHTTPS bool   // a request that did not come by HTTPS is redirected
 	Canonical  string // the host that requests for the other hosts are redirected to; none if empty
+
+	Certificates []Certificate // its own, for TLS; one for a host
+	Logged       bool          // a Follower tells its Feed of the requests
+
+	Maintenance     bool   // requests get 503 and reach no target; those that have reached one are finished
+	MaintenancePage string // HTML that they get then; the router's own if empty
+	ErrorPage       string // HTML for the router's other 502, 503 and 504; the router's words if empty
 }
 
 func (r Route) clone() Route {
-	r.Hosts, r.Targets = slices.Clone(r.Hosts), slices.Clone(r.Targets)
+	r.Hosts, r.Targets, r.Certificates = slices.Clone(r.Hosts), slices.Clone(r.Targets), slices.Clone(r.Certificates)
 	return r
 }
 
@@ -86,11 +97,16 @@ func (r Route) clone() Route {
 type Router struct {
 	cfg      Config
 	table    atomic.Pointer[table]
+	ignorant atomic.Bool // there is a table that is not known yet, see Follower
 	metrics  *metrics
 	buffers  buffers
 	calendar calendar
 	packers  packers
 	proxyLog *log.Logger
+
+	challenges *challenges
+	keeper     *keeper // nil without Config.TLS
+	stapler    *stapler
 
 	stop   context.CancelFunc
 	ctx    context.Context // of the probes
@@ -103,10 +119,14 @@ var _ http.Handler = (*Router)(nil)
 
 // New returns a Router without routes. Close it after use.
 func New(cfg Config) *Router {
-	r := &Router{cfg: cfg.withDefaults(), metrics: newMetrics(), packers: newPackers()}
+	r := &Router{cfg: cfg.withDefaults(), metrics: newMetrics(), packers: newPackers(), challenges: newChallenges()}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.proxyLog = slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug)
 	r.table.Store(newTable())
+	r.stapler = newStapler(r.cfg.Log)
+	if r.cfg.TLS != nil {
+		r.keeper = newKeeper(r)
+	}
 	return r
 }
 
@@ -119,12 +139,21 @@ func (r *Router) Set(route Route) *Drain {
 	old := r.table.Load()
 	prior := old.app(route.App)
 	next := r.makeLive(route.clone(), prior)
-	table, refused := old.with(next)
-	r.table.Store(table)
-	for _, host := range refused {
-		r.cfg.Log.Error("host belongs to another app", "app", route.App, "host", host, "owner", table.find([]byte(host)).route.App)
-	}
-	return retire(prior, next)
+	r.table.Store(old.with(next))
+	return r.succeed(prior, next)
+}
+
+// Rename puts route in the place of another app's in one step, of which it takes over the hosts that both have. The Drain, never nil, covers
+// all targets of the other one.
+func (r *Router) Rename(from string, route Route) *Drain {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.table.Load()
+	prior := old.app(from)
+	next := r.makeLive(route.clone(), nil)
+	r.table.Store(old.swap(prior, next))
+	r.metrics.forget(prior)
+	return r.succeed(prior, next)
 }
 
 // Remove takes an app out of the table: its hosts become unknown. Removing an unknown app is no error.
@@ -132,9 +161,54 @@ func (r *Router) Remove(app string) *Drain {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.table.Load()
+	prior := old.app(app)
 	r.table.Store(old.without(app))
-	r.metrics.forget(app)
-	return retire(old.app(app), nil)
+	r.metrics.forget(prior)
+	return r.succeed(prior, nil)
+}
+
+// replace makes routes all there are, in one step: an app that is not among them is removed, the others are set in turn. A host that goes from one app
+// to another is never unknown meanwhile. The Drain, never nil, covers all targets that no longer belong to anybody.
+func (r *Router) replace(routes []Route) *Drain {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.table.Load()
+	next, stays := old, group{}
+	for _, route := range routes {
+		stays[route.App] = true
+	}
+	var gone []*live
+	for prior := range old.apps.values() {
+		if app := prior.route.App; !stays[app] {
+			gone, next = append(gone, prior), next.without(app)
+		}
+	}
+	for _, route := range routes {
+		next = next.with(r.makeLive(route.clone(), old.app(route.App)))
+	}
+	r.table.Store(next)
+	all := &Drain{}
+	for _, prior := range gone {
+		r.metrics.forget(prior)
+		all.targets = append(all.targets, r.succeed(prior, nil).targets...)
+	}
+	for _, route := range routes {
+		all.targets = append(all.targets, r.succeed(old.app(route.App), next.app(route.App)).targets...)
+	}
+	return all
+}
+
+// succeed does what follows once the table has next, nil for none, in the place of prior, nil for none. r.mu is held.
+func (r *Router) succeed(prior, next *live) *Drain {
+	table := r.table.Load()
+	for _, host := range slices.Sorted(maps.Keys(next.keys())) {
+		if owner := table.hosts.get([]byte(host))[0]; owner != next {
+			r.cfg.Log.Error("host belongs to another app", "app", next.route.App, "host", host, "owner", owner.route.App)
+		}
+	}
+	r.keeper.look(prior.keys(), next.keys())
+	r.stapler.replace(prior.own(), next.own())
+	return retire(prior, next)
 }
 
 // Routes returns a copy of all routes, sorted by app.
@@ -147,7 +221,7 @@ func (r *Router) Routes() []Route {
 	return routes
 }
 
-// Close stops probing and closes idle connections to containers. Shut the server down first.
+// Close stops probing and obtaining certificates, and closes idle connections to containers. Shut the server down first.
 func (r *Router) Close() error {
 	r.mu.Lock()
 	r.stop()
@@ -159,5 +233,7 @@ func (r *Router) Close() error {
 	}
 	r.mu.Unlock()
 	r.probes.Wait()
+	r.keeper.close()
+	r.stapler.close()
 	return nil
 }

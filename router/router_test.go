@@ -39,6 +39,27 @@ func onBothPaths(t *testing.T, test func(t *testing.T, on path)) {
 func newFront(t testing.TB, on path, cfg router.Config) *front {
 	t.Helper()
 	r := router.New(cfg)
+	t.Cleanup(func() { _ = r.Close() })
+	return frontOf(t, on, r)
+}
+
+// newSecureFront has TLS, with a certificate that no client knows.
+func newSecureFront(t testing.TB, on path, cfg router.Config) *front {
+	t.Helper()
+	r := router.New(cfg)
+	t.Cleanup(func() { _ = r.Close() })
+	secured := unknownTLS(t)
+	return frontBy(t, on, r, func(s *router.Server, l net.Listener) error { return s.ServeTLS(l, secured) })
+}
+
+// frontOf serves a router that is closed by somebody else.
+func frontOf(t testing.TB, on path, r *router.Router) *front {
+	t.Helper()
+	return frontBy(t, on, r, (*router.Server).Serve)
+}
+
+func frontBy(t testing.TB, on path, r *router.Router, serve func(*router.Server, net.Listener) error) *front {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -49,12 +70,11 @@ func newFront(t testing.TB, on path, cfg router.Config) *front {
 	}
 	go func() {
 		defer close(done)
-		_ = server.Serve(listener) // nil after Close
+		_ = serve(server, listener) // nil after Close
 	}()
 	t.Cleanup(func() {
 		_ = server.Close()
 		<-done
-		_ = r.Close()
 	})
 	return &front{r, t, listener.Addr().String()}
 }
@@ -149,7 +169,13 @@ func write(t *testing.T, w io.Writer, format string, args ...any) {
 // eventually polls until ok.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
+	within(t, 20*time.Second, what, ok)
+}
+
+// within is eventually for what takes long.
+func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !ok(); {
 		if time.Now().After(deadline) {
 			t.Fatal("never: " + what)
 		}

@@ -3,6 +3,7 @@ package router_test
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func testRedirects(t *testing.T, on path) {
 			location: "https://www.shop.test/a?b=c"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			f := newFront(t, on, router.Config{TrustForwarded: true})
+			f := newFront(t, on, router.Config{Forwarders: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 			r := route(app(t, "web-1", says("shop")))
 			r.Hosts, r.ForceHTTPS, r.Canonical = hosts, test.force, test.canonical
 			f.Set(r)

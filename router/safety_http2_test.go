@@ -59,6 +59,8 @@ var streams = []stream{
 	{name: "another Host", fields: []string{"host: else.test"}, saw: []string{"GET / shop.test"}, back: "200"},
 	{name: "who asks", fields: []string{"x-forwarded-for: 6.6.6.6", "x-real-ip: 6.6.6.6", "x-forwarded-proto: http"}, saw: []string{"GET / shop.test"}, back: "200"},
 	{name: "who asks, with underscores", fields: []string{"x_forwarded_for: 6.6.6.6", "x_real_ip: 6.6.6.6"}, saw: []string{"GET / shop.test"}, back: "200"},
+	{name: "who asks, at all lengths", fields: []string{"x-forwarded-by: a", "x-forwarded-protocol: ssl", "x_forwarded_by: a", "x_forwarded_protocol: ssl",
+		"x-forwarded_client_cert: a"}, saw: []string{"GET / shop.test"}, back: "200"},
 	{name: "a length with an underscore", fields: []string{"content_length: 5"}, back: "400"},
 	{name: "an upgrade", fields: []string{"upgrade: h2c"}, back: "400"},
 	{name: "a field too large", fields: []string{"x-a: " + strings.Repeat("b", 9<<10)}, back: "431"},

@@ -111,6 +111,12 @@ var answers = []ordeal{
 		result: result{saw: []string{"GET / shop.test"}, back: []string{"103 link=a", "200 ok"}, kept: true}},
 	{name: "what belongs to its connection", client: get(), app: []string{succeed("Connection: X-Internal, keep-alive", "X-Internal: b", "Keep-Alive: timeout=5",
 		"Proxy-Authenticate: Basic", "Upgrade: h2c", "Content-Length: 2") + "ok"}, result: passed("GET / shop.test")},
+	{name: "fields that the router knows named in Connection", client: get(), app: []string{succeed("Connection: ETag, Accept-Ranges, Content-Type", "ETag: a", "Accept-Ranges: bytes",
+		"Content-Type: a/b", "Content-Length: 2") + "ok"}, result: passed("GET / shop.test")},
+	{name: "too many fields named in Connection", client: get(), app: []string{succeed("Connection: "+strings.Repeat("x,", 33), "Content-Length: 2") + "ok"}, result: bad},
+	{name: "101 for no protocol", client: get("Connection: Upgrade", "Upgrade: websocket"),
+		app:    []string{"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n"},
+		result: result{saw: []string{"GET / shop.test upgrade=websocket"}, back: []string{"502"}, kept: true}},
 	{name: "Content-Length named in Connection", client: get(), app: []string{succeed("Connection: Content-Length", "Content-Length: 2") + "ok"}, result: bad},
 }
 

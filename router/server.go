@@ -24,17 +24,24 @@ type Server struct {
 	patrol *patrol
 	slow   bool // everything goes to web, for tests
 
-	closing atomic.Bool     // no new requests
+	closing atomic.Bool     // no new connections, and on those that there are no more than the request under way
 	ended   atomic.Bool     // no requests any more
 	ctx     context.Context // ends with the patrol, and with what has just been accepted
 	stop    context.CancelFunc
 	active  sync.WaitGroup
 
-	mu        sync.Mutex
+	accepting sync.WaitGroup // who takes connections from a listener
+	arriving  atomic.Int64   // connections that are not with the patrol or web yet
+
+	mu        sync.Mutex // guards what follows
 	listeners map[net.Listener]struct{}
 	started   bool // the patrol and web run
-	stopped   bool
+	stopped   bool // connections are closed at once
 }
+
+// newcomerTime is how long Shutdown waits for the first request of a connection that was accepted before: unlike one on a connection that was idle,
+// nobody would repeat it.
+const newcomerTime = time.Second
 
 // handshakeTime bounds a TLS handshake.
 const handshakeTime = 10 * time.Second
@@ -51,6 +58,11 @@ func NewServer(r *Router) *Server {
 		ErrorLog:                     slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	s := &Server{router: r, web: web, handed: newHandover(), patrol: newPatrol(r.cfg), listeners: make(map[net.Listener]struct{})}
+	web.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.arriving.Add(-1)
+		}
+	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }
@@ -71,6 +83,7 @@ func (s *Server) accept(l net.Listener, serve func(net.Conn)) error {
 	if !s.begin(l) {
 		return nil
 	}
+	defer s.accepting.Done()
 	for {
 		c, err := l.Accept()
 		switch {
@@ -94,9 +107,12 @@ func (s *Server) launch(c net.Conn, serve func(net.Conn)) {
 		_ = c.Close()
 		return
 	}
+	s.arriving.Add(1)
 	s.active.Go(func() {
 		if c := s.introduce(c); c != nil {
 			serve(c)
+		} else {
+			s.arriving.Add(-1)
 		}
 	})
 }
@@ -123,13 +139,14 @@ func isTemporary(err error) bool {
 	return errors.As(err, &temporary) && temporary.Temporary()
 }
 
-// begin registers a listener, and starts what all of them need. It returns false after Shutdown or Close.
+// begin registers a listener, whose accepting is counted in, and starts what all of them need. It returns false after Shutdown or Close.
 func (s *Server) begin(l net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped {
+	if s.closing.Load() {
 		return false
 	}
+	s.accepting.Add(1)
 	s.listeners[l] = struct{}{}
 	if !s.started {
 		s.started = true
@@ -142,7 +159,7 @@ func (s *Server) begin(l net.Listener) bool {
 // plain serves a connection without TLS.
 func (s *Server) plain(c net.Conn) {
 	if s.slow {
-		s.handed.give(c)
+		s.hand(c)
 		return
 	}
 	s.serve(newConn(s, c, c))
@@ -150,12 +167,13 @@ func (s *Server) plain(c net.Conn) {
 
 // secure serves a connection with TLS.
 func (s *Server) secure(c net.Conn, cfg *tls.Config) {
-	secured := tls.Server(c, cfg)
+	secured := tls.Server(&carrier{Conn: c}, cfg)
 	ctx, cancel := context.WithTimeout(s.ctx, handshakeTime)
 	defer cancel()
 	if err := secured.HandshakeContext(ctx); err != nil {
 		s.router.cfg.Log.Debug("handshake", "remote", c.RemoteAddr().String(), "err", err)
 		_ = c.Close()
+		s.arriving.Add(-1)
 		return
 	}
 	switch secured.ConnectionState().NegotiatedProtocol {
@@ -166,15 +184,24 @@ func (s *Server) secure(c net.Conn, cfg *tls.Config) {
 		}
 		fallthrough
 	case "h2":
-		s.handed.give(secured)
+		s.hand(secured)
 	default:
 		_ = secured.Close() // the handshake was all, as with ACME's TLS-ALPN-01
+		s.arriving.Add(-1)
+	}
+}
+
+// hand has net/http serve a connection, which it counts as arrived when it knows of it.
+func (s *Server) hand(c net.Conn) {
+	if !s.handed.give(c) {
+		s.arriving.Add(-1)
 	}
 }
 
 // serve serves a connection of the fast path to its end.
 func (s *Server) serve(c *conn) {
 	s.patrol.add(c)
+	s.arriving.Add(-1)
 	defer s.patrol.remove(c)
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -184,23 +211,34 @@ func (s *Server) serve(c *conn) {
 	c.serve()
 }
 
-// Shutdown stops accepting, lets requests finish for as long as ctx lasts, and then cuts off what is left. It does not wait for upgraded
-// connections.
+// Shutdown stops accepting, lets requests finish for as long as ctx lasts, and then cuts off what is left. A connection that was accepted has its
+// request if it comes within newcomerTime. It does not wait for upgraded connections.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.refuseMore()
+	s.accepting.Wait()
+	newcomers := time.Now().Add(newcomerTime)
+	until(ctx, func() bool { return s.arriving.Load() == 0 || time.Now().After(newcomers) })
 	_ = s.web.Shutdown(ctx) // an error is that ctx has ended
-	for s.patrol.dismiss() > 0 && ctx.Err() == nil {
+	until(ctx, func() bool { return s.patrol.dismiss(time.Now().After(newcomers)) == 0 })
+	return s.Close()
+}
+
+// until asks again and again until it is so, or ctx ends.
+func until(ctx context.Context, isSo func() bool) {
+	for !isSo() && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	return s.Close()
 }
 
 // Close cuts everything off and waits until it has ended.
 func (s *Server) Close() error {
 	s.refuseMore()
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
 	s.ended.Store(true)
 	err := s.web.Close()
 	s.stop()
@@ -214,10 +252,6 @@ func (s *Server) refuseMore() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closing.Store(true)
-	if s.stopped {
-		return
-	}
-	s.stopped = true
 	for l := range s.listeners {
 		_ = l.Close()
 	}
@@ -234,12 +268,14 @@ func newHandover() *handover {
 	return &handover{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// give has the connection accepted.
-func (h *handover) give(c net.Conn) {
+// give has the connection accepted, or closes it and returns false.
+func (h *handover) give(c net.Conn) bool {
 	select {
 	case h.conns <- c:
+		return true
 	case <-h.closed:
 		_ = c.Close()
+		return false
 	}
 }
 

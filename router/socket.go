@@ -10,8 +10,9 @@ import (
 // socket receives from a connection into a buffer, and sends. While it waits for something to receive, an empty buffer stays without memory:
 // that is what makes an idle connection cheap.
 type socket struct {
-	conn net.Conn
-	raw  syscall.RawConn // of a TCP connection, else nil
+	conn    net.Conn
+	raw     syscall.RawConn // of a TCP connection, else nil
+	carrier *carrier        // of a client's connection with TLS, else nil
 
 	// of the call under way
 	into *buffer
@@ -29,7 +30,7 @@ type socket struct {
 var errStale = errors.New("the connection was not idle any more")
 
 func newSocket(conn net.Conn) *socket {
-	r := &socket{conn: conn}
+	r := &socket{conn: conn, carrier: carrierOf(conn)}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			r.raw, r.receive, r.speak, r.say = raw, r.tryReceive, r.trySpeak, r.trySay
@@ -162,7 +163,8 @@ func (r *socket) trySay(fd uintptr) bool {
 	return true
 }
 
-// fillPlain is for connections that are not TCP, TLS above all. The first byte is awaited with no memory but its own.
+// fillPlain is for connections that are not TCP, TLS above all. The first byte is awaited with no memory but its own; the others of
+// its record are at hand then.
 func (r *socket) fillPlain(b *buffer) error {
 	if b.mem != nil {
 		n, err := r.conn.Read(b.free())
@@ -173,6 +175,7 @@ func (r *socket) fillPlain(b *buffer) error {
 	n, err := r.conn.Read(first[:])
 	if n > 0 {
 		b.w = copy(b.free(), first[:n])
+		b.w += r.readAtHand(b.free())
 	}
 	return unlessRead(n, err)
 }

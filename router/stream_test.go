@@ -75,7 +75,7 @@ func testBodies(t *testing.T, on path) {
 			if err != nil || !bytes.Equal(got, body) {
 				t.Fatalf("%d bytes, chunked %v: %d came back with %d, %v", size, chunked, len(got), res.StatusCode, err)
 			}
-			if got := res.Header.Get("X-Check"); chunked && size > 0 && on == fast && got != "yes" {
+			if got := res.Header.Get("X-Check"); chunked && size > 0 && got != "yes" {
 				t.Errorf("X-Check after %d bytes: %q", size, got)
 			}
 			if sum := res.Trailer.Get("X-Sum"); sum != fmt.Sprint(size) {
@@ -113,24 +113,26 @@ func testPipeline(t *testing.T, on path) {
 	}
 }
 
-// TestExpect holds the body back until the container says that it wants it.
+// TestExpect holds the body back until the container says that it wants it, which the client is told once.
 func TestExpect(t *testing.T) { onBothPaths(t, testExpect) }
 
 func testExpect(t *testing.T, on path) {
 	f := newFront(t, on, router.Config{})
 	f.Set(route(app(t, "web-1", echo)))
 	conn, r := f.dial()
-	write(t, conn, "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
-	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 100 {
-		t.Fatal(res, err)
-	}
-	write(t, conn, "body")
-	res, err := http.ReadResponse(r, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "body" || res.StatusCode != 200 {
-		t.Errorf("%d %q, %v", res.StatusCode, body, err)
+	for range 200 { // the container's own 100 and that of net/http's server come in any order
+		write(t, conn, "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+		if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 100 {
+			t.Fatal(res, err)
+		}
+		write(t, conn, "body")
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(res.Body); err != nil || string(body) != "body" || res.StatusCode != 200 {
+			t.Fatalf("%d %q, %v", res.StatusCode, body, err)
+		}
 	}
 }
 
@@ -350,39 +352,11 @@ func TestStrayBytes(t *testing.T) {
 	}
 }
 
-// TestHalfClose ends one direction of an upgraded connection; the other goes on.
-func TestHalfClose(t *testing.T) {
-	f := newFront(t, fast, router.Config{})
-	f.Set(route(script(t, func(conn net.Conn, r *bufio.Reader) {
-		if _, err := http.ReadRequest(r); err != nil {
-			return
-		}
-		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
-		got, _ := io.ReadAll(r)
-		_, _ = conn.Write(got)
-	})))
-	conn, r := f.dial()
-	write(t, conn, "GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nat once, ")
-	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 101 {
-		t.Fatal(res, err)
-	}
-	write(t, conn, "and later")
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := io.ReadAll(r); err != nil || string(got) != "at once, and later" {
-		t.Errorf("%q, %v", got, err)
-	}
-	if err := f.Remove("shop").Wait(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestIdleTunnel ends an upgraded connection on which nothing moves.
 func TestIdleTunnel(t *testing.T) { onBothPaths(t, testIdleTunnel) }
 
 func testIdleTunnel(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Idle: 50 * time.Millisecond})
+	f := newFront(t, on, router.Config{Idle: 500 * time.Millisecond})
 	f.Set(route(script(t, func(conn net.Conn, r *bufio.Reader) {
 		if _, err := http.ReadRequest(r); err == nil {
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")

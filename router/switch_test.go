@@ -1,76 +1,21 @@
 package router_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
-	"fmt"
+	"io"
+	"net"
 	"net/http"
-	"strconv"
-	"strings"
-	"sync"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"boathook/router"
 )
-
-// TestSwitchUnderLoad replaces the version again and again while clients ask. Every request is answered by a version that was
-// live while it was under way: none fails, none on a connection goes back to an older one, and what was drained is
-// asked no more.
-func TestSwitchUnderLoad(t *testing.T) { onBothPaths(t, testSwitchUnderLoad) }
-
-func testSwitchUnderLoad(t *testing.T, on path) {
-	const switches, clients = 300, 16
-	f := newFront(t, on, router.Config{Queue: 1000})
-	var drained atomic.Int64 // highest version whose Drain has returned
-	version := func(n int64) router.Route {
-		serve := func(w http.ResponseWriter, _ *http.Request) {
-			if n <= drained.Load() {
-				t.Errorf("version %d was asked after its drain", n)
-			}
-			_, _ = fmt.Fprint(w, n)
-		}
-		next := route(app(t, "web-1", serve), app(t, "web-2", serve))
-		next.Release = strconv.FormatInt(n, 10)
-		return next
-	}
-	f.Set(version(1))
-	var live, answered atomic.Int64
-	live.Store(1)
-	ctx, stop := context.WithCancel(t.Context())
-	var load sync.WaitGroup
-	for range clients {
-		load.Go(func() {
-			client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}} // one connection
-			defer client.CloseIdleConnections()
-			for ctx.Err() == nil {
-				atLeast := live.Load()
-				got, err := send(client, f.request(t.Context(), "GET", "/", nil))
-				if err != nil || got.status != 200 {
-					t.Errorf("%d %q, %v", got.status, got.body, err)
-					return
-				}
-				if n, err := strconv.ParseInt(got.body, 10, 64); err != nil || n < atLeast {
-					t.Errorf("version %q answered after Set(%d) had returned", got.body, atLeast)
-				}
-				answered.Add(1)
-			}
-		})
-	}
-	for n := int64(2); n <= switches; n++ {
-		next, before := version(n), answered.Load()
-		drain := f.Set(next)
-		live.Store(n)
-		if err := drain.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		drained.Store(n - 1)
-		eventually(t, "requests are answered", func() bool { return answered.Load() > before || t.Failed() })
-	}
-	stop()
-	load.Wait()
-	t.Logf("%d requests through %d switches", answered.Load(), switches)
-}
 
 func TestDrain(t *testing.T) { onBothPaths(t, testDrain) }
 
@@ -108,6 +53,36 @@ func testDrain(t *testing.T, on path) {
 	}
 }
 
+// TestDrainCloses: nothing of an old version's connections is left when it is drained, nor one that becomes idle then.
+func TestDrainCloses(t *testing.T) { onBothPaths(t, testDrainCloses) }
+
+func testDrainCloses(t *testing.T, on path) {
+	f := newFront(t, on, router.Config{})
+	var open atomic.Int64
+	old := httptest.NewUnstartedServer(says("old"))
+	old.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	old.Start()
+	t.Cleanup(old.Close)
+	f.Set(route(router.Target{Name: "web-1", Addr: old.Listener.Addr().String()}))
+	f.get("/")
+	if open.Load() == 0 {
+		t.Fatal("the connection is not kept")
+	}
+	next := route(app(t, "web-1", says("new")))
+	next.Release = "2"
+	if err := f.Set(next).Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the old version's connections are closed", func() bool { return open.Load() == 0 })
+}
+
 func TestDrainClose(t *testing.T) { onBothPaths(t, testDrainClose) }
 
 func testDrainClose(t *testing.T, on path) {
@@ -130,6 +105,56 @@ func testDrainClose(t *testing.T, on path) {
 	}
 }
 
+// piped is a listener that takes a given connection before those that come to it.
+type piped struct {
+	net.Listener
+	first net.Conn
+}
+
+func (p *piped) Accept() (net.Conn, error) {
+	if c := p.first; c != nil {
+		p.first = nil
+		return c, nil
+	}
+	return p.Listener.Accept()
+}
+
+// TestDrainOfSlowReader: who is slow to read the last piece of an answer, which the container has given whole, holds no Drain up, and gets all of it.
+func TestDrainOfSlowReader(t *testing.T) {
+	log := newAccessLines()
+	r := router.New(router.Config{AccessLog: log})
+	t.Cleanup(func() { _ = r.Close() })
+	r.Set(route(app(t, "web-1", says("whole"))))
+	ours, theirs := net.Pipe() // nothing lies between: what is written has been read
+	frontBy(t, fast, r, func(s *router.Server, l net.Listener) error {
+		return s.Serve(&piped{l, theirs})
+	})
+	_ = ours.SetDeadline(time.Now().Add(patience))
+	write(t, ours, "GET /slow HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n")
+	in := bufio.NewReaderSize(ours, 16)
+	if _, err := in.Peek(1); err != nil {
+		t.Fatal(err)
+	}
+	drain := r.Remove("shop")
+	drain.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience/2)
+	defer cancel()
+	if err := drain.Wait(ctx); err != nil {
+		t.Error(err)
+	}
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "whole" {
+		t.Errorf("%q, %v", body, err)
+	}
+	eventually(t, "the request is in the access log", func() bool { return len(log.all()) == 1 })
+	if diff := cmp.Diff([]string{"GET 200 5 "}, log.all()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestScale keeps what stays and drains what goes.
 func TestScale(t *testing.T) { onBothPaths(t, testScale) }
 
@@ -148,45 +173,5 @@ func testScale(t *testing.T, on path) {
 	}
 	if got := f.get("/").body + f.get("/").body; got != "22" {
 		t.Errorf("turns = %s", got)
-	}
-}
-
-// TestWebSocket echoes through an upgraded connection, which a Drain waits for and can sever.
-func TestWebSocket(t *testing.T) { onBothPaths(t, testWebSocket) }
-
-func testWebSocket(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{})
-	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, r *http.Request) {
-		conn, rw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", r.Header.Get("Upgrade"))
-		_, _ = rw.WriteTo(conn)
-	})))
-	conn, r := f.dial()
-	write(t, conn, "GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-	res, err := http.ReadResponse(r, nil)
-	if err != nil || res.StatusCode != 101 || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
-		t.Fatal(res, err)
-	}
-	for _, message := range []string{"one\n", "two\n"} {
-		write(t, conn, "%s", message)
-		if got, err := r.ReadString('\n'); err != nil || got != message {
-			t.Fatalf("%q, %v", got, err)
-		}
-	}
-	drain := f.Remove("shop")
-	if got := drain.InFlight(); got != 1 {
-		t.Errorf("%d in flight", got)
-	}
-	drain.Close()
-	if err := drain.Wait(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if _, err := r.ReadByte(); err == nil {
-		t.Error("the connection is still open")
 	}
 }

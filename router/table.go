@@ -2,6 +2,7 @@ package router
 
 import (
 	"bytes"
+	"crypto/tls"
 	"slices"
 	"sync/atomic"
 )
@@ -20,11 +21,16 @@ type live struct {
 	targets []*target
 	turn    atomic.Uint64 // round robin
 	figures *figures
+
+	certificates map[string]*tls.Certificate // its own, by hostKey
+
+	maintenance, failure *page // see live.page; failure is nil if the app has none
 }
 
 // makeLive prepares a route, taking over the targets of old that stay the same.
 func (r *Router) makeLive(route Route, old *live) *live {
-	next := &live{route: route, figures: r.metrics.next(route, old)}
+	next := &live{route: route, figures: r.metrics.next(route, old), certificates: r.ownCertificates(route, old)}
+	next.makePages(old)
 	for _, want := range route.Targets {
 		i := -1
 		if old != nil && old.route.Release == route.Release {
@@ -39,21 +45,22 @@ func (r *Router) makeLive(route Route, old *live) *live {
 	return next
 }
 
-// with returns the table with next in the place of its app's route, and next's hosts that belong to another app.
-func (t *table) with(next *live) (_ *table, refused []string) {
-	result := &table{t.hosts, t.apps.with(next.route.App, next)}
-	prior := t.app(next.route.App)
+// with returns the table with next in the place of its app's route. A host that belongs to another app stays with that one.
+func (t *table) with(next *live) *table { return t.swap(t.app(next.route.App), next) }
+
+// swap is with for a route that takes the place of another app's, which may be nil.
+func (t *table) swap(prior, next *live) *table {
+	result := &table{t.hosts, t.apps}
+	if prior != nil && prior.route.App != next.route.App {
+		result.apps = result.apps.without(prior.route.App)
+	}
+	result.apps = result.apps.with(next.route.App, next)
 	wanted := next.keys()
 	for key := range wanted {
-		claims := claim(t.hosts.get([]byte(key)), prior, next)
-		result.hosts = result.hosts.with(key, claims)
-		if claims[0] != next {
-			refused = append(refused, key)
-		}
+		result.hosts = result.hosts.with(key, claim(t.hosts.get([]byte(key)), prior, next))
 	}
 	result.hosts = t.withdraw(result.hosts, prior, wanted)
-	slices.Sort(refused)
-	return result, refused
+	return result
 }
 
 func (t *table) without(app string) *table {
@@ -128,7 +135,11 @@ func (t *table) find(key []byte) *live {
 type lease struct {
 	live *live
 	*target
+	slow bool // see ask
 }
+
+// answered takes the request out of the queue: its answer has begun, or there will be none.
+func (l lease) answered() { l.queue(l.slow).Add(-1) }
 
 // acquire borrows the next target for a request, none of skip. The error is a *refusal.
 //
@@ -139,48 +150,62 @@ func (r *Router) acquire(a *ask, skip []*target) (lease, *refusal) {
 		table := r.table.Load()
 		live := table.find(a.key)
 		if live == nil {
-			return lease{}, errUnknownHost
+			return lease{}, r.nobody()
 		}
-		if moved := live.route.redirect(a); moved != nil {
+		if moved := live.route.redirect(a, r.httpsPort()); moved != nil {
 			return lease{live: live}, moved
 		}
 		if !live.route.Serving {
 			return lease{live: live}, errNoRelease
 		}
-		target, err := live.pick(r.cfg.Queue, a.sticky, skip)
+		if live.route.Maintenance {
+			return lease{live: live}, errMaintenance
+		}
+		target, err := live.pick(r.cfg.Queue, a, skip)
 		if err != nil {
 			return lease{live: live}, err
 		}
 		if now := r.table.Load(); now == table || now.find(a.key) == live {
-			return lease{live, target}, nil
+			return lease{live, target, a.slow}, nil
 		}
-		target.answered()
+		lease{live, target, a.slow}.answered()
 		target.release()
 	}
 }
 
-// pick counts one more request on the target whose turn it is, or on the one that the visitor is kept on while that one can take it.
-func (l *live) pick(queue int, sticky []byte, skip []*target) (*target, *refusal) {
+// nobody refuses a request for a host that no app has, as far as is known.
+func (r *Router) nobody() *refusal {
+	if r.ignorant.Load() {
+		return errNoTable
+	}
+	return errUnknownHost
+}
+
+// pick counts one more request on the target whose turn it is, or on the one that the visitor is kept on while that one can take it. Where none is
+// healthy, those that have dropped a connection have their turns all the same: it may have been the request's fault.
+func (l *live) pick(queue int, a *ask, skip []*target) (*target, *refusal) {
 	if len(l.targets) == 0 {
 		return nil, errNoContainer
 	}
-	if t := l.stuck(sticky); t != nil && t.usable(skip) && t.take(queue) {
+	if t := l.stuck(a.sticky); t != nil && t.usable(healthy, skip) && t.take(queue, a.slow) {
 		return t, nil
 	}
-	full, n := false, uint64(len(l.targets))
 	first := l.turn.Add(1) - 1
-	for i := range n {
-		t := l.targets[(first+i)%n]
-		if !t.usable(skip) {
-			continue
+	for _, worst := range []health{healthy, dropping} {
+		full := false
+		for i := range uint64(len(l.targets)) {
+			t := l.targets[(first+i)%uint64(len(l.targets))]
+			if !t.usable(worst, skip) {
+				continue
+			}
+			if t.take(queue, a.slow) {
+				return t, nil
+			}
+			full = true
 		}
-		if t.take(queue) {
-			return t, nil
+		if full {
+			return nil, errQueueFull
 		}
-		full = true
-	}
-	if full {
-		return nil, errQueueFull
 	}
 	return nil, errNoneReachable
 }

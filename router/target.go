@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -21,6 +22,7 @@ type target struct {
 	pool      pool            // and for HTTP/1.1
 
 	waiting  atomic.Int64 // requests without an answer yet, the queue
+	slow     atomic.Int64 // those whose body came in meanwhile, or still does: they have a queue of their own, so that slow clients do not fill the other
 	inflight atomic.Int64 // all requests, upgraded connections included
 
 	retired atomic.Bool   // not in the table any more
@@ -30,9 +32,20 @@ type target struct {
 	severed context.Context // ends when requests still in flight are to be cut off
 	sever   context.CancelFunc
 
-	quarantined atomic.Bool
-	failures    atomic.Int32 // quarantines without an answer in between; decides the pause before the first probe
+	health   atomic.Int32 // a health
+	failures atomic.Int32 // quarantines without an answer in between; decides the pause before the first probe
 }
+
+// health is how a target fares. All but the healthy are in quarantine.
+type health int32
+
+const (
+	healthy     health = iota
+	dropping           // accepts connections and has lost one
+	unreachable        // accepts none
+)
+
+func (t *target) quarantined() bool { return health(t.health.Load()) != healthy }
 
 // idleUpstream is how long an unused connection to a container is kept. Shorter than the keep-alive time of common
 // application servers (node: 5 s), so that it is rarely the container that closes it, just as a request is sent.
@@ -42,7 +55,13 @@ func (r *Router) newTarget(app string, to Target) *target {
 	t := &target{Target: to, app: app, id: targetID(app, to.Name), idle: make(chan struct{})}
 	t.severed, t.sever = context.WithCancel(context.Background())
 	t.transport = &http.Transport{
-		DialContext:            func(ctx context.Context, _, addr string) (net.Conn, error) { return r.dial(ctx, addr) },
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			c, err := r.dial(ctx, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &wary{Conn: c}, nil
+		},
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        idleUpstream,
@@ -58,9 +77,17 @@ func targetID(app, name string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// usable tells whether the target may have a turn.
-func (t *target) usable(skip []*target) bool {
-	return !t.quarantined.Load() && !slices.Contains(skip, t)
+// usable tells whether the target may have a turn where it must not fare worse.
+func (t *target) usable(worst health, skip []*target) bool {
+	return health(t.health.Load()) <= worst && !slices.Contains(skip, t)
+}
+
+// queue counts the requests that wait for an answer, of those with a slow body or of the others.
+func (t *target) queue(slow bool) *atomic.Int64 {
+	if slow {
+		return &t.slow
+	}
+	return &t.waiting
 }
 
 // dialError tells that no connection was made: nothing of the request has reached the container.
@@ -69,18 +96,23 @@ type dialError struct{ err error }
 func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
-// take counts a request, unless queue requests wait already.
-func (t *target) take(queue int) bool {
-	if t.waiting.Add(1) > int64(queue) {
-		t.waiting.Add(-1)
+// take counts a request, unless most requests of its kind wait already.
+func (t *target) take(most int, slow bool) bool {
+	if queue := t.queue(slow); queue.Add(1) > int64(most) {
+		queue.Add(-1)
 		return false
 	}
 	t.inflight.Add(1)
 	return true
 }
 
-// answered takes a request out of the queue: its answer has begun, or there will be none.
-func (t *target) answered() { t.waiting.Add(-1) }
+// fine notes an answer.
+func (t *target) fine() {
+	t.failures.Store(0)
+	if health(t.health.Load()) == dropping {
+		t.health.CompareAndSwap(int32(dropping), int32(healthy))
+	}
+}
 
 // release ends a request.
 func (t *target) release() {
@@ -109,7 +141,14 @@ func (t *target) settle() {
 
 // quarantine takes a target that refuses or drops connections out of the turn, until a probe connects.
 func (r *Router) quarantine(t *target, cause error) {
-	if !t.quarantined.CompareAndSwap(false, true) {
+	state := dropping
+	if noConn := new(dialError); errors.As(cause, &noConn) {
+		state = unreachable
+	}
+	if !t.health.CompareAndSwap(int32(healthy), int32(state)) {
+		if state == unreachable {
+			t.health.CompareAndSwap(int32(dropping), int32(unreachable)) // it is being probed
+		}
 		return
 	}
 	r.mu.Lock() // orders this after or before Close
@@ -140,7 +179,7 @@ func (r *Router) probe(t *target, pause time.Duration) {
 		cancel()
 		if err == nil {
 			_ = conn.Close() // nothing was sent
-			t.quarantined.Store(false)
+			t.health.Store(int32(healthy))
 			r.cfg.Log.Info("container out of quarantine", "app", t.app, "container", t.Name)
 			return
 		}

@@ -1,13 +1,16 @@
 package router
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // ask sends p.out, the request, to containers in turn until one begins to answer. A connection that was used before and proves dead
 // is replaced by a new one if the request may be repeated, or nothing of it was sent.
 func (p *passage) ask(whole bool) *refusal {
 	var repeat repeat
 	for {
-		if why := p.enter(dialing); why != nil {
+		if why := p.enter(dialing); why != nil && !p.spared() {
 			return why
 		}
 		if !p.held {
@@ -35,6 +38,15 @@ func (p *passage) ask(whole bool) *refusal {
 		p.tried = append(p.tried, p.lease.target)
 		p.giveBack()
 	}
+}
+
+// spared tells whether the connection was cut off while its request, which is here now, seemed not to come: that is carried all the same, as the last one.
+func (p *passage) spared() bool {
+	if p.lease.target != nil || p.server.ended.Load() {
+		return false
+	}
+	p.keep = false
+	return p.SetReadDeadline(time.Time{}) == nil
 }
 
 // askOnce sends the request on one connection and waits for the first bytes of the answer.

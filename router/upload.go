@@ -49,8 +49,8 @@ func (p *passage) stopUpload() {
 		_ = p.SetReadDeadline(longAgo)
 	}
 	<-p.upload.done
-	if p.req.chunked && !p.upload.whole.Load() {
-		p.keep = false // what came behind the body is lost
+	if !p.upload.whole.Load() {
+		p.keep = false // how much of the body has been read is nothing to build on, and what came behind a chunked one is lost
 	}
 }
 
@@ -71,10 +71,11 @@ func (s *sending) sendLength(c *conn, up *upstream, length int64) *refusal {
 	n := min(int64(c.in.len()), length)
 	left := length - n
 	s.received.Store(left == 0)
-	if _, err := up.Write(c.in.bytes()[:n]); err != nil {
+	body := c.in.bytes()[:n]
+	c.in.r += int(n) // it is no request, whatever becomes of it
+	if _, err := up.Write(body); err != nil {
 		return nil // the answer tells why
 	}
-	c.in.r += int(n)
 	if left == 0 {
 		s.whole.Store(true)
 	} else if !s.sendRest(c, up, left) && peek(c.plain) == ended {

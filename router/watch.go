@@ -26,8 +26,12 @@ func (w *watch) start(body bool) {
 
 func (w *watch) stop() { w.timer.Stop() }
 
-// touch restarts the clock: something has moved.
-func (w *watch) touch() { w.timer.Reset(w.pause()) }
+// touch restarts the clock: something has moved. Before start there is none.
+func (w *watch) touch() {
+	if w.timer != nil {
+		w.timer.Reset(w.pause())
+	}
+}
 
 func (w *watch) pause() time.Duration {
 	if w.complete.Load() && !w.answered.Load() {
@@ -53,10 +57,12 @@ type upload struct {
 	io.ReadCloser
 	watch *watch
 	left  int64 // bytes that may come
+	begun atomic.Bool
 	err   atomic.Pointer[refusal]
 }
 
 func (u *upload) Read(p []byte) (int, error) {
+	u.begun.Store(true)
 	u.watch.reading.Store(true)
 	n, err := u.ReadCloser.Read(p)
 	u.watch.reading.Store(false)

@@ -3,6 +3,7 @@ package router
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // head is the header section of a message as it lies in a buffer: where its lines begin and end. It is read line by line while bytes come
@@ -15,7 +16,8 @@ type head struct {
 	line   int    // where the next line begins
 	first  int    // length of the start line without its end
 	fields []field
-	done   bool // the empty line was read
+	done   bool     // the empty line was read
+	hops   [][]byte // names in Connection: such fields end here, see hop
 
 	trailer bool // the section is one of trailers: it has no start line
 }
@@ -36,7 +38,25 @@ func (h *head) reset() {
 	if cap(fields) > 128 {
 		fields = nil
 	}
-	*h = head{fields: fields}
+	*h = head{fields: fields, hops: h.hops[:0]}
+}
+
+// maxHops is how many fields Connection may name. Each is compared with the name of every field.
+const maxHops = 32
+
+// addHop notes a name in Connection. It returns false for one too many.
+func (h *head) addHop(name []byte) bool {
+	h.hops = append(h.hops, name)
+	return len(h.hops) <= maxHops
+}
+
+// hop tells whether a field is about the connection that it came on, by what it is or because Connection names it: RFC 9110, 7.6.1.
+func (h *head) hop(f *field) bool {
+	switch f.kind {
+	case connectionKind, hopKind, teKind, upgradeKind, codingKind:
+		return true
+	}
+	return slices.ContainsFunc(h.hops, func(name []byte) bool { return bytes.EqualFold(name, h.name(f)) })
 }
 
 // wireError is what is wrong with a message, as a part of a sentence.

@@ -78,6 +78,7 @@ func TestKinds(t *testing.T) {
 		"ETag": tagKind, "Connection": connectionKind, "Keep-Alive": hopKind, "Proxy-Connection": hopKind, "Proxy-Authenticate": hopKind,
 		"Proxy-Authorization": hopKind, "Upgrade": upgradeKind, "Trailer": trailerKind, "Expect": expectKind, "X-Real-IP": forwardKind,
 		"Forwarded": forwardKind, "X-Forwarded-For": forwardKind, "X-Forwarded-Host": forwardKind, "X-Forwarded-Anything": forwardKind,
+		"X-Forwarded-By": forwardKind, "X-Forwarded-Client-Cert": forwardKind, "Content-Lengths": other,
 		"X-Forwarded": other, "X-Request-Id": idKind, "X-Request-Start": startKind, "Cookie": cookieKind, "Content-Type": typeKind,
 		"Content-Encoding": encodedKind, "Accept-Encoding": acceptKind, "Accept-Ranges": rangesKind, "Hosts": other, "A": other,
 	} {
@@ -87,7 +88,8 @@ func TestKinds(t *testing.T) {
 	}
 	for name, want := range map[string]kind{
 		"Content_Length": disguisedKind, "transfer_encoding": disguisedKind, "X_Forwarded_For": hopKind, "x-real_ip": hopKind,
-		"X_Request_ID": hopKind, "my_field": other, strings.Repeat("_", 100): other,
+		"X_Request_ID": hopKind, "X_Forwarded_By": hopKind, "X_Forwarded_Protocol": hopKind, "x-forwarded_client-cert": hopKind,
+		"Proxy_Authorization": other, "Transfer_Encoding_Of_Its_Own": other, "my_field": other, strings.Repeat("_", 100): other,
 	} {
 		if got := disguised([]byte(name)); got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
