@@ -36,7 +36,7 @@ func runFaults(ctx context.Context, args []string, out io.Writer) (map[string]an
 			points[test] = map[string]int{}
 		}
 		points[test][outcome]++
-	}, "-run", "^(TestCrash|TestEngineFaults)$", "./cmd/boathook", "-every", strconv.Itoa(*every))
+	}, "-run", "^(TestCrash|TestCrashBesideRouter|TestCrashOfRename|TestEngineFaults)$", "./cmd/boathook", "-every", strconv.Itoa(*every))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -27,6 +27,7 @@ const (
 	plainDoor  door = iota
 	loggedDoor      // with an access log
 	secureDoor      // with TLS
+	manyDoor        // with manyHosts hosts, which are asked in turn
 	doors
 )
 
@@ -48,10 +49,11 @@ type field struct {
 	app    *exec.Cmd
 	addr   string // of the app
 	rivals []*rival
+	rates  map[string]int // requests a second at which latencies are taken, by case: half of what nginx takes
 }
 
 func openField(ctx context.Context, dir string, run routerRun) (_ *field, err error) {
-	f := &field{dir: dir}
+	f := &field{dir: dir, rates: map[string]int{}}
 	defer func() {
 		if err != nil {
 			f.close()
@@ -72,9 +74,6 @@ func openField(ctx context.Context, dir string, run routerRun) (_ *field, err er
 	names := slices.DeleteFunc(slices.Clone(rivalNames), func(name string) bool {
 		return name != "boathook" && name != "nginx" && !slices.Contains(run.rivals, name)
 	})
-	if slices.Contains(run.cases, manyHosts.name) {
-		names = append(names, manyHosts.name)
-	}
 	for _, name := range names {
 		if err := f.enter(ctx, name); err != nil {
 			return nil, err

@@ -22,27 +22,19 @@ import (
 
 // cost is what a measurement found.
 type cost struct {
-	cpu      time.Duration // of the proxy per 1,000 requests
-	p50, p99 time.Duration
+	cpu      time.Duration // of the proxy per 1,000 requests, as many as it takes
+	p50, p99 time.Duration // at the case's rate
+	full99   time.Duration // p99 with as many requests as it takes, where proxy, app and clients wait for each other's turns
+	requests int           // that it took
 }
 
-// load sends requests through r for a while, and reads what that costs it.
-func (r *rival) load(ctx context.Context, c routerCase, connections int, duration time.Duration) (cost, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return cost{}, err
-	}
+// load sends requests through r for a while, as many as it takes, and then as many a second as the case's rate is, unless that is not known yet.
+func (r *rival) load(ctx context.Context, c routerCase, connections, rate int, duration time.Duration) (cost, error) {
 	before, err := cpuOf(r.process.Process.Pid)
 	if err != nil {
 		return cost{}, err
 	}
-	args := append([]string{"router", "load", "-addr", r.ports[c.door], "-connections", strconv.Itoa(connections), "-duration", duration.String()}, c.load...)
-	if r.name == manyHosts.name {
-		args = append(args, "-hosts", "10000")
-	}
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Stderr = os.Stderr
-	report, err := cmd.Output()
+	full, err := r.send(ctx, c, connections, 0, duration)
 	if err != nil {
 		return cost{}, err
 	}
@@ -50,11 +42,42 @@ func (r *rival) load(ctx context.Context, c routerCase, connections int, duratio
 	if err != nil {
 		return cost{}, err
 	}
-	var seen struct{ Requests, P50, P99 int64 }
-	if err := json.Unmarshal(report, &seen); err != nil || seen.Requests == 0 {
-		return cost{}, fmt.Errorf("the load reports %q: %w", report, err)
+	found := cost{cpu: (after - before) * 1000 / time.Duration(full.Requests), full99: full.P99, requests: full.Requests}
+	if rate > 0 {
+		paced, err := r.send(ctx, c, connections, rate, duration)
+		if err != nil {
+			return cost{}, err
+		}
+		found.p50, found.p99 = paced.P50, paced.P99
 	}
-	return cost{(after - before) * 1000 / time.Duration(seen.Requests), time.Duration(seen.P50), time.Duration(seen.P99)}, nil
+	return found, nil
+}
+
+// seen is what clients saw.
+type seen struct {
+	Requests int
+	P50, P99 time.Duration
+}
+
+// send has clients in a process of their own send requests through r.
+func (r *rival) send(ctx context.Context, c routerCase, connections, rate int, duration time.Duration) (seen, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return seen{}, err
+	}
+	args := append([]string{"router", "load", "-addr", r.ports[c.door], "-connections", strconv.Itoa(connections), "-duration", duration.String(), "-rate", strconv.Itoa(rate)},
+		c.load...)
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Stderr = os.Stderr
+	report, err := cmd.Output()
+	if err != nil {
+		return seen{}, err
+	}
+	var s seen
+	if err := json.Unmarshal(report, &s); err != nil || s.Requests == 0 {
+		return seen{}, fmt.Errorf("the load reports %q: %w", report, err)
+	}
+	return s, nil
 }
 
 // load is the client's side: each connection sends a request when it has the answer to the last.
@@ -63,6 +86,7 @@ type load struct {
 	body, hosts    int
 	closes, secure bool
 	connections    int
+	rate           int
 	duration       time.Duration
 	requests       [][]byte // one for each host
 
@@ -82,6 +106,7 @@ func runLoad(ctx context.Context, args []string, _ io.Writer) (map[string]any, e
 	fs.BoolVar(&l.closes, "close", false, "a connection a request")
 	fs.BoolVar(&l.secure, "tls", false, "with TLS")
 	fs.IntVar(&l.connections, "connections", 32, "how many")
+	fs.IntVar(&l.rate, "rate", 0, "requests a second, on all connections; 0 for as many as are answered")
 	fs.DurationVar(&l.duration, "duration", time.Second, "how long")
 	if err := fs.Parse(args); err != nil {
 		return nil, errUsage
@@ -112,8 +137,12 @@ func (l *load) client(ctx context.Context, n int) {
 	var took []time.Duration
 	var err error
 	var c *line
+	if !l.closes {
+		c, err = dialLine(l.addr, l.secure)
+	}
+	pace := l.pace(n)
 	for i := n; ctx.Err() == nil && err == nil; i += l.connections {
-		begin := time.Now()
+		begin := pace.next()
 		if c == nil {
 			if c, err = dialLine(l.addr, l.secure); err != nil {
 				break
@@ -136,6 +165,37 @@ func (l *load) client(ctx context.Context, n int) {
 	if err != nil {
 		l.errs = append(l.errs, err)
 	}
+}
+
+// pace is when a client sends its requests.
+type pace struct {
+	due   time.Time
+	every time.Duration // 0: at once
+}
+
+// pace has the clients take turns.
+func (l *load) pace(n int) *pace {
+	if l.rate == 0 {
+		return &pace{}
+	}
+	every := time.Second * time.Duration(l.connections) / time.Duration(l.rate)
+	return &pace{time.Now().Add(every * time.Duration(n) / time.Duration(l.connections)), every}
+}
+
+// next waits for the time of the next request and returns from when on its answer is late: a client that still had to wait for the answer before
+// does not begin to count only then, and one whose timer was late does not count that.
+func (p *pace) next() time.Time {
+	now := time.Now()
+	if p.every == 0 {
+		return now
+	}
+	due := p.due
+	p.due = due.Add(p.every)
+	if wait := due.Sub(now); wait > 0 {
+		time.Sleep(wait)
+		return time.Now()
+	}
+	return due
 }
 
 // compose is a request of about the size that browsers send.
@@ -165,7 +225,11 @@ func dialLine(addr string, secure bool) (*line, error) {
 		return nil, err
 	}
 	if secure { // the certificate is one that the lab has made
-		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+		secured := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
+		if err := secured.Handshake(); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		conn = secured
 	}
 	return &line{conn, bufio.NewReaderSize(conn, 64<<10)}, nil
 }

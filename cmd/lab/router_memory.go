@@ -15,9 +15,6 @@ import (
 func (f *field) measureMemory(ctx context.Context, out io.Writer) (map[string]float64, error) {
 	memory := map[string]float64{}
 	for _, r := range f.rivals {
-		if r.name == manyHosts.name {
-			continue
-		}
 		mb, err := f.holdOpen(ctx, r)
 		if err != nil {
 			return nil, fmt.Errorf("1,000 connections to %s: %w", r.name, err)

@@ -19,11 +19,21 @@ import (
 	"boathook/router"
 )
 
-// routerHost is the host of all requests but those of manyHosts.
-const routerHost = "app.test"
+// routerHost is the host of all requests but those to manyDoor, where there are manyHosts.
+const (
+	routerHost = "app.test"
+	manyHosts  = 10_000
+)
 
 // hostName is the n-th of many.
 func hostName(n int) string { return fmt.Sprintf("app-%d.test", n) }
+
+func hostNames() (all []string) {
+	for n := range manyHosts {
+		all = append(all, hostName(n))
+	}
+	return all
+}
 
 // serveProxy is a Go proxy until it is told to end: KIND APP DIRECTORY and an address for each door.
 func serveProxy(ctx context.Context, args []string, _ io.Writer) (_ map[string]any, err error) {
@@ -41,12 +51,10 @@ func serveProxy(ctx context.Context, args []string, _ io.Writer) (_ map[string]a
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	access := slog.New(slog.NewJSONHandler(file, nil))
-
-	proxy, logged := makeProxy(kind, app, nil), makeProxy(kind, app, access)
+	proxy, logged, many := makeProxy(kind, app, nil, routerHost), makeProxy(kind, app, file, routerHost), makeProxy(kind, app, nil, hostNames()...)
 	var serving sync.WaitGroup
 	for i, serve := range []func(net.Listener) error{
-		proxy.Serve, logged.Serve, func(l net.Listener) error { return proxy.ServeTLS(l, secured) },
+		proxy.Serve, logged.Serve, func(l net.Listener) error { return proxy.ServeTLS(l, secured) }, many.Serve,
 	} {
 		listener, err := net.Listen("tcp", ports[i])
 		if err != nil {
@@ -55,7 +63,7 @@ func serveProxy(ctx context.Context, args []string, _ io.Writer) (_ map[string]a
 		serving.Go(func() { _ = serve(listener) }) // it ends with the process
 	}
 	<-ctx.Done()
-	err = errors.Join(proxy.Close(), logged.Close())
+	err = errors.Join(proxy.Close(), logged.Close(), many.Close())
 	serving.Wait()
 	return nil, err
 }
@@ -67,27 +75,25 @@ type proxyServer interface {
 	Close() error
 }
 
-func makeProxy(kind, app string, access *slog.Logger) proxyServer {
+// makeProxy returns one that logs requests to access, unless that is nil. Those of the standard library ask for no host.
+func makeProxy(kind, app string, access *os.File, hosts ...string) proxyServer {
 	switch kind {
 	case "boathook":
-		return makeRouter(app, access, router.Route{App: "app", Release: "1", Hosts: []string{routerHost}})
-	case manyHosts.name:
-		route := router.Route{App: "app", Release: "1"}
-		for n := range 10_000 {
-			route.Hosts = append(route.Hosts, hostName(n))
-		}
-		return makeRouter(app, access, route)
+		return makeRouter(app, access, hosts)
 	case "ReverseProxy":
 		return standardServer{&http.Server{Handler: withLog(access, &httputil.ReverseProxy{Rewrite: rewriteTo(app)})}}
 	}
 	return standardServer{&http.Server{Handler: withLog(access, tunedProxy(app)), ReadHeaderTimeout: 20 * time.Second, IdleTimeout: 75 * time.Second}}
 }
 
-// makeRouter serves route. Its queue takes as many requests as clients can have under way.
-func makeRouter(app string, access *slog.Logger, route router.Route) proxyServer {
-	r := router.New(router.Config{AccessLog: access, Queue: 4096})
-	route.Serving, route.Targets = true, []router.Target{{Name: "web-1", Addr: app}}
-	r.Set(route)
+// makeRouter serves an app with these hosts. Its queue takes as many requests as clients can have under way.
+func makeRouter(app string, access *os.File, hosts []string) proxyServer {
+	cfg := router.Config{Queue: 4096}
+	if access != nil {
+		cfg.AccessLog = router.NewJSONLog(access)
+	}
+	r := router.New(cfg)
+	r.Set(router.Route{App: "app", Release: "1", Hosts: hosts, Serving: true, Targets: []router.Target{{Name: "web-1", Addr: app}}})
 	return router.NewServer(r)
 }
 
@@ -108,10 +114,11 @@ func rewriteTo(app string) func(*httputil.ProxyRequest) {
 }
 
 // withLog writes a line a request.
-func withLog(access *slog.Logger, next http.Handler) http.Handler {
-	if access == nil {
+func withLog(file *os.File, next http.Handler) http.Handler {
+	if file == nil {
 		return next
 	}
+	access := slog.New(slog.NewJSONHandler(file, nil))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		next.ServeHTTP(w, r)

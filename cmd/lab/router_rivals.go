@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,8 +11,9 @@ import (
 	"strings"
 )
 
-// nginxConfig does what boathook's router does for a request: keeps connections on both sides, tells the app whom it serves, limits the body.
-// Arguments: directory, workers, app, port, port with a log, port with TLS.
+// nginxConfig does what boathook's router does for a request: keeps connections on both sides, tells the app whom it serves, limits the body,
+// gathers the lines of its log.
+// Arguments: directory, workers, app, port, port with a log, port with TLS, port with many hosts, which are in a file.
 const nginxConfig = `daemon off;
 worker_processes %[2]d;
 worker_rlimit_nofile 8192;
@@ -38,8 +40,11 @@ http {
 	proxy_set_header X-Request-ID $request_id;
 	proxy_set_header X-Request-Start "t=$msec";
 	server { listen %[4]s; location / { proxy_pass http://app; } }
-	server { listen %[5]s; access_log %[1]s/nginx-access.log json; location / { proxy_pass http://app; } }
+	server { listen %[5]s; access_log %[1]s/nginx-access.log json buffer=32k flush=100ms; location / { proxy_pass http://app; } }
 	server { listen %[6]s ssl; ssl_certificate %[1]s/certificate.pem; ssl_certificate_key %[1]s/key.pem; location / { proxy_pass http://app; } }
+	server_names_hash_max_size 65536;
+	server { listen %[7]s default_server; return 404; }
+	server { listen %[7]s; include %[1]s/nginx-names; location / { proxy_pass http://app; } }
 }
 `
 
@@ -64,6 +69,11 @@ frontend logged
 	option httplog
 frontend secure
 	bind %[6]s ssl crt %[1]s/both.pem
+frontend many
+	bind %[7]s
+	use_backend %%[req.hdr(host),lower,map(%[1]s/haproxy-names,none)]
+backend none
+	http-request deny deny_status 404
 backend app
 	server app %[3]s
 	http-request set-header X-Real-IP %%[src]
@@ -101,8 +111,12 @@ func (f *field) startHAProxy(ctx context.Context, r *rival) error {
 
 func (f *field) configure(r *rival, name, form string) (path string, err error) {
 	path = filepath.Join(f.dir, name+".conf")
-	text := fmt.Sprintf(form, f.dir, runtime.NumCPU(), f.addr, r.ports[plainDoor], r.ports[loggedDoor], r.ports[secureDoor])
-	return path, os.WriteFile(path, []byte(text), 0o600)
+	names := "server_name " + strings.Join(hostNames(), " ") + ";\n"
+	if name == "haproxy" {
+		names = strings.Join(hostNames(), " app\n") + " app\n"
+	}
+	text := fmt.Sprintf(form, f.dir, runtime.NumCPU(), f.addr, r.ports[plainDoor], r.ports[loggedDoor], r.ports[secureDoor], r.ports[manyDoor])
+	return path, errors.Join(os.WriteFile(filepath.Join(f.dir, name+"-names"), []byte(names), 0o644), os.WriteFile(path, []byte(text), 0o600))
 }
 
 // find returns where a Debian program is, and installs its package if it is nowhere.

@@ -164,6 +164,7 @@ func (l *listener) Write(p []byte) (int, error) {
 // client visits the app from when it is first live until ctx ends.
 func (a *soakApp) client(ctx context.Context) {
 	var v *visitor
+	var opened time.Time // v; with a server that is killed its connections end, whenever that is noticed
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -177,6 +178,7 @@ func (a *soakApp) client(ctx context.Context) {
 		text, err := "", error(nil)
 		if v == nil {
 			v, err = visit(a.soak.http, a.name+".localhost")
+			opened = begin
 		}
 		if err == nil {
 			text, err = v.get()
@@ -189,7 +191,7 @@ func (a *soakApp) client(ctx context.Context) {
 			v.close()
 			v = nil
 		}
-		a.fail(begin, err)
+		a.fail(opened, err)
 	}
 	if v != nil {
 		v.close()
@@ -229,6 +231,7 @@ func (a *soakApp) answer(text string, floor int) {
 	}
 }
 
+// fail counts a request that failed on a connection of so long ago.
 func (a *soakApp) fail(begin time.Time, err error) {
 	dead := a.soak.outages.during(begin, time.Now())
 	a.mu.Lock()

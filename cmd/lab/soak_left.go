@@ -26,7 +26,7 @@ func (s *soak) excess(ctx context.Context) (left []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := map[string]int{"container": 1, "process": 1, "network": 1, "volume": 1, "cache": 1, "image": soakReleases}
+	kept := map[string]int{"container": 1, "process": 1, "network": 1, "volume": 1, "cache": 1, "image": soakReleases, "firewall table": 1}
 	for _, kind := range slices.Sorted(maps.Keys(found)) {
 		if limit := kept[kind] * len(s.apps); len(found[kind]) > limit {
 			left = append(left, fmt.Sprintf("%d of kind %s, at most %d expected: %s", len(found[kind]), kind, limit, strings.Join(found[kind], " ")))
@@ -64,7 +64,11 @@ func (s *soak) inventory(ctx context.Context) (inventory, error) {
 	if err := found.processes(s.data()); err != nil {
 		return nil, err
 	}
-	return found, found.engine(ctx, filepath.Base(s.dir))
+	namespace := filepath.Base(s.dir)
+	if err := found.firewall(namespace); err != nil {
+		return nil, err
+	}
+	return found, found.engine(ctx, namespace)
 }
 
 func (i inventory) glob(kind, pattern string) error {
