@@ -1,11 +1,13 @@
 package main
 
 import (
-	"context"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 
 	"gopkg.in/natefinch/lumberjack.v2"
+
+	"boathook/router"
 )
 
 // Sizes of the access log: a file of 100 MB and four former ones.
@@ -14,36 +16,73 @@ const (
 	accessLogFormer    = 4
 )
 
-// openAccessLog makes the log of requests: what goes to the apps' own logs and, with a setting, a file with a JSON object a line. Records are
-// written as they come, and the file is renamed when it is full.
-func (s *server) openAccessLog(apps slog.Handler) *slog.Logger {
-	if s.cfg.accessLog == "" {
-		return slog.New(apps)
+// openAccessLog makes the log of requests, a file with a JSON object a line; nil if nobody asked for it. The file is renamed when it is full.
+func (f *front) openAccessLog() router.AccessLog {
+	if f.settings.accessLog == "" {
+		return nil
 	}
-	file := &lumberjack.Logger{Filename: s.cfg.accessLog, MaxSize: accessLogMegabytes, MaxBackups: accessLogFormer}
-	s.onClose(file.Close)
-	return slog.New(slog.NewMultiHandler(apps, &sample{Handler: slog.NewJSONHandler(file, nil), one: uint64(s.cfg.accessLogSample)}))
+	f.accessFile = &accessFile{Logger: lumberjack.Logger{Filename: f.settings.accessLog, MaxSize: accessLogMegabytes, MaxBackups: accessLogFormer}, log: f.log}
+	lines := router.NewJSONLog(f.accessFile)
+	f.onClose(func() error {
+		lines.Flush()
+		return f.accessFile.Close()
+	})
+	return &sample{JSONLog: lines, one: uint64(f.settings.accessLogSample)}
 }
 
-// sample passes on one of so many records of requests, and all of those that went wrong (status 500 and above).
+// accessFile says when it begins to fail, and when it takes lines again.
+type accessFile struct {
+	lumberjack.Logger
+	log     *slog.Logger
+	failing bool // only the one who writes looks
+}
+
+// Write implements io.Writer.
+func (f *accessFile) Write(lines []byte) (n int, err error) {
+	n, err = f.Logger.Write(lines)
+	switch failing := err != nil; {
+	case failing && !f.failing:
+		f.log.Error("the access log loses lines: see to its directory and the room on its disk", "file", f.Filename, "err", err)
+	case !failing && f.failing:
+		f.log.Info("the access log takes lines again", "file", f.Filename)
+	}
+	f.failing = err != nil
+	return n, err
+}
+
+// share has what is still written go to the end of the file, wherever that is by then: another boathook writes to the file too. A file that was
+// made here is written at a position of its own until it is opened anew.
+func (f *accessFile) share() error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// both is two logs, of which the second wants all records.
+type both struct{ some, all router.AccessLog }
+
+// Enabled implements router.AccessLog.
+func (b both) Enabled() bool { return true }
+
+// Log implements router.AccessLog.
+func (b both) Log(r *router.Record) {
+	if b.some.Enabled() {
+		b.some.Log(r)
+	}
+	b.all.Log(r)
+}
+
+// sample writes one of so many records, and all of requests that went wrong (status 500 and above).
 type sample struct {
-	slog.Handler
+	*router.JSONLog
 	one  uint64
 	seen atomic.Uint64
 }
 
-// Handle implements slog.Handler.
-func (s *sample) Handle(ctx context.Context, r slog.Record) error {
-	if (s.seen.Add(1)-1)%s.one != 0 && !wentWrong(r) {
-		return nil
+// Log implements router.AccessLog.
+func (s *sample) Log(r *router.Record) {
+	if (s.seen.Add(1)-1)%s.one == 0 || r.Status >= http.StatusInternalServerError {
+		s.JSONLog.Log(r)
 	}
-	return s.Handler.Handle(ctx, r)
-}
-
-func wentWrong(r slog.Record) (wrong bool) {
-	r.Attrs(func(a slog.Attr) bool {
-		wrong = a.Key == "status" && a.Value.Kind() == slog.KindInt64 && a.Value.Int64() >= 500
-		return !wrong
-	})
-	return wrong
 }

@@ -21,7 +21,7 @@ import (
 
 const backupUsage = `boathook backup [-data DIR] FILE      ("-" is standard output)
   write an archive of the data directory to FILE, while boathook serves or while it does not:
-  the database, the key to the variables, the repositories and the host keys.
+  the database, the key to the variables, the repositories, the host keys and the certificates obtained by ACME.
   Whoever has the file can read everything: it is for its owner alone (mode 0600).
   Images and the apps' logs are not in it; 'boathook restore' says what that means.
 `
@@ -90,7 +90,7 @@ const (
 )
 
 // archived is what of the data directory is in an archive. The rest is made again: sockets, locks, caches, images.
-var archived = []string{"boathook.db", "secrets.key", "namespace", "host-keys", "repositories"}
+var archived = []string{"boathook.db", "secrets.key", "namespace", "host-keys", "certificates", "repositories"}
 
 // writeBackup writes the archive to w. What is in it is consistent, although boathook serves and pushes come in:
 //
@@ -172,6 +172,9 @@ func collectOnce(ctx context.Context, data, dir string) error {
 		}
 	}
 	if err := takeAll(filepath.Join(data, "host-keys"), filepath.Join(dir, "host-keys"), isHostKey); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := takeAll(certificates(data), certificates(dir), isCertificate); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return collectRepositories(ctx, data, dir)

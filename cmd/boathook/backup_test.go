@@ -34,6 +34,10 @@ func newLanding(t *testing.T) *landing {
 	l := &landing{t: t, data: filepath.Join(t.TempDir(), "data"), work: filepath.Join(t.TempDir(), "work")}
 	l.must(os.MkdirAll(filepath.Join(l.data, "host-keys"), 0o700))
 	l.must(os.WriteFile(filepath.Join(l.data, "host-keys", "ssh_host_ed25519_key"), []byte("host key"), 0o600))
+	l.must(os.MkdirAll(filepath.Join(l.data, "certificates", "locks"), 0o700))
+	l.must(os.WriteFile(filepath.Join(l.data, "certificates", "locks", "issue.lock"), []byte("lock"), 0o600))
+	l.must(os.MkdirAll(filepath.Join(l.data, "certificates", "acme"), 0o700))
+	l.must(os.WriteFile(filepath.Join(l.data, "certificates", "acme", "account.json"), []byte("account"), 0o600))
 	var err error
 	l.store, err = state.Open(t.Context(), filepath.Join(l.data, "boathook.db"))
 	l.must(err)
@@ -205,8 +209,15 @@ func TestBackupHoldsWhatItShould(t *testing.T) {
 	for _, e := range entries {
 		top = append(top, e.Name())
 	}
-	if got := strings.Join(top, " "); got != "boathook.db host-keys lock repositories secrets.key" {
+	if got := strings.Join(top, " "); got != "boathook.db certificates host-keys lock repositories secrets.key" {
 		t.Errorf("restored: %s", got)
+	}
+	account, err := os.ReadFile(filepath.Join(data, "certificates", "acme", "account.json"))
+	if err != nil || string(account) != "account" {
+		t.Errorf("the account: %q, %v", account, err)
+	}
+	if locks, err := os.ReadDir(filepath.Join(data, "certificates", "locks")); err == nil && len(locks) > 0 {
+		t.Errorf("%d locks are restored", len(locks))
 	}
 	for _, name := range []string{"my-app.git/objects/tmp_objdir-incoming-1", "my-app.git/config.lock", ".create-1", "gone-app.git"} {
 		if _, err := os.Stat(filepath.Join(data, "repositories", name)); err == nil {

@@ -9,12 +9,9 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	gossh "golang.org/x/crypto/ssh"
-	"golang.org/x/sys/unix"
-	"mvdan.cc/sh/v3/syntax"
 
 	"boathook/receive/command"
 )
@@ -24,15 +21,25 @@ func manage(ctx context.Context, args []string, stdin io.Reader, stdout, stderr 
 	table := command.Commands()
 	known := slices.ContainsFunc(table, func(c command.Command) bool { return c.Name == args[0] })
 	if args[0] == "help" || !known {
-		return table.Run(ctx, &command.Call{Args: args, Stdout: stdout, Stderr: stderr})
+		return table.Run(ctx, &command.Call{Args: args, Stdout: stdout, Stderr: stderr, Width: widthOf(stdout)})
 	}
-	args, in, err := openKey(args, io.NopCloser(stdin))
+	args, key, err := openKey(args)
+	var pair io.Reader
+	if err == nil {
+		args, pair, err = openCertificate(args)
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "boathook:", err)
 		return 1
 	}
-	defer in.Close()
-	return request(ctx, socket(cmp.Or(os.Getenv("BOATHOOK_DATA"), defaultData())), args, in, stdout, stderr)
+	if key != nil {
+		defer key.Close()
+		stdin = key
+	}
+	if pair != nil {
+		stdin = pair
+	}
+	return request(ctx, socket(cmp.Or(os.Getenv("BOATHOOK_DATA"), defaultData())), args, stdin, stdout, stderr)
 }
 
 // request runs a command on the boathook that serves the socket and returns its exit status; 1 if none answers.
@@ -46,24 +53,15 @@ func request(ctx context.Context, socket string, args []string, stdin io.Reader,
 }
 
 func requestStatus(ctx context.Context, socket string, args []string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
-	line, err := quote(args)
+	line, err := command.Join(args)
 	if err != nil {
 		return 0, err
 	}
-	raw, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	client, end, err := dialAdmin(ctx, socket)
 	if err != nil {
-		return 0, fmt.Errorf("no server: %w: start one with 'boathook serve', or set BOATHOOK_DATA to the data directory of the one that runs", err)
+		return 0, err
 	}
-	defer raw.Close()
-	defer context.AfterFunc(ctx, func() { raw.Close() })()
-	// A host key would say nothing that the kernel has not said: the socket lies in a directory that only its owner may
-	// write, so whoever answers is the server.
-	conn, channels, requests, err := gossh.NewClientConn(raw, socket, &gossh.ClientConfig{User: "git", HostKeyCallback: gossh.InsecureIgnoreHostKey()})
-	if err != nil {
-		return 0, fmt.Errorf("admin socket: %w", err)
-	}
-	client := gossh.NewClient(conn, channels, requests)
-	defer client.Close()
+	defer end()
 	session, err := client.NewSession()
 	if err != nil {
 		return 0, fmt.Errorf("admin socket: %w", err)
@@ -75,9 +73,11 @@ func requestStatus(ctx context.Context, socket string, args []string, stdin io.R
 	if err != nil {
 		return 0, err
 	}
-	if columns := terminalWidth(stdout); columns > 0 {
-		_ = session.RequestPty("", 0, columns, nil) // the server takes the width and refuses the rest
+	restore, err := lendTerminal(ctx, session, args, stdin, stdout)
+	if err != nil {
+		return 0, err
 	}
+	defer restore()
 	if err := session.Start(line); err != nil {
 		return 0, fmt.Errorf("admin socket: %w", err)
 	}
@@ -87,6 +87,27 @@ func requestStatus(ctx context.Context, socket string, args []string, stdin io.R
 		in.Close()
 	}()
 	return exitStatus(ctx, session.Wait())
+}
+
+// dialAdmin connects to the boathook that serves the socket, as long as ctx lasts and until end is called.
+func dialAdmin(ctx context.Context, socket string) (client *gossh.Client, end func(), err error) {
+	raw, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, nil, fmt.Errorf("no server: %w: start one with 'boathook serve', or set BOATHOOK_DATA to the data directory of the one that runs", err)
+	}
+	detach := context.AfterFunc(ctx, func() { raw.Close() })
+	// A host key would say nothing that the kernel has not said: the socket lies in a directory that only its owner may
+	// write, so whoever answers is the server.
+	conn, channels, requests, err := gossh.NewClientConn(raw, socket, &gossh.ClientConfig{User: "git", HostKeyCallback: gossh.InsecureIgnoreHostKey()})
+	if err != nil {
+		detach()
+		raw.Close()
+		return nil, nil, fmt.Errorf("admin socket: %w", err)
+	}
+	return gossh.NewClient(conn, channels, requests), func() {
+		detach()
+		conn.Close()
+	}, nil
 }
 
 func exitStatus(ctx context.Context, err error) (int, error) {
@@ -101,32 +122,6 @@ func exitStatus(ctx context.Context, err error) (int, error) {
 	default:
 		return 0, fmt.Errorf("the server went away before the command had ended: %w", err)
 	}
-}
-
-// terminalWidth is the columns of the terminal that out is, 0 if it is none.
-func terminalWidth(out io.Writer) int {
-	file, ok := out.(*os.File)
-	if !ok {
-		return 0
-	}
-	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return 0
-	}
-	return int(size.Col)
-}
-
-// quote makes one line of args, which the server splits into the same args.
-func quote(args []string) (string, error) {
-	words := make([]string, len(args))
-	for i, arg := range args {
-		word, err := syntax.Quote(arg, syntax.LangBash)
-		if err != nil {
-			return "", fmt.Errorf("argument %d: %w", i+1, err)
-		}
-		words[i] = word
-	}
-	return strings.Join(words, " "), nil
 }
 
 // taking is a writer that takes turns with others by a mutex.

@@ -20,17 +20,10 @@ import (
 // config is every setting of `boathook serve`. Each can be given as a flag (-ssh-addr), in the environment
 // (BOATHOOK_SSH_ADDR) or in the file named by -config (a line "ssh-addr 0.0.0.0:22"); the first of these wins.
 type config struct {
-	data     string
-	sshAddr  string
-	httpAddr string
-
-	metricsAddr     string
-	accessLog       string
-	accessLogSample int
-	appsURL         string
-	region          string
-	engine          string
-	logLevel        string
+	webConfig
+	sshAddr string
+	region  string
+	engine  string
 
 	namespace  string
 	stack      string
@@ -50,9 +43,6 @@ type config struct {
 	repositorySize size
 	logSize        size
 
-	proxyProtocol  bool
-	trustForwarded bool
-
 	sshConnections int
 	sshPerIP       int
 	sshIdle        time.Duration
@@ -64,18 +54,12 @@ type config struct {
 // flags declares the settings on a new flag set, which prints nothing by itself.
 func (c *config) flags() *flag.FlagSet {
 	fs := flag.NewFlagSet("boathook serve", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.String("config", "", "`file` of settings, one \"name value\" a line")
-	fs.StringVar(&c.data, "data", defaultData(), "data `directory`: database, repositories, keys, admin socket")
+	c.declare(fs)
+	c.httpAddr = "0.0.0.0:8080"
+	fs.Var(&doorway{&c.httpAddr}, "http-addr", "`address` of the router, or none: 'boathook router' has it")
 	addressVar(fs, &c.sshAddr, "ssh-addr", "0.0.0.0:2222", "`address` of the SSH git server")
-	addressVar(fs, &c.httpAddr, "http-addr", "0.0.0.0:8080", "`address` of the HTTP router")
-	addressVar(fs, &c.metricsAddr, "metrics-addr", "", "`address` of GET /metrics for Prometheus, e.g. 127.0.0.1:9100 (default none)")
-	fs.StringVar(&c.accessLog, "access-log", "", "`file` of requests, a JSON object a line, renamed at 100 MB with four former ones kept (default none)")
-	countVar(fs, &c.accessLogSample, "access-log-sample", 1, "of so many requests one is in the access log; those answered by 500 and above all are")
-	fs.Var((*link)(&c.appsURL), "apps-url", "`URL` under which apps are reached, NAME put before its host (default http://localhost:PORT of -http-addr)")
 	fs.StringVar(&c.region, "region", "local", "`name` in $REGION_NAME")
 	choiceVar(fs, &c.engine, "engine", "auto docker local", "`kind` of engine: docker, local, or auto, which is docker if an engine answers and else local")
-	choiceVar(fs, &c.logLevel, "log-level", "info debug warn error", "`level`: debug, info, warn or error")
 
 	fs.StringVar(&c.namespace, "namespace", "", "`label` that tells this server's containers from those of another on the same engine (default one of the data directory's own)")
 	fs.StringVar(&c.stack, "stack", "scalingo-24", "`name` in $STACK")
@@ -108,44 +92,29 @@ func (c *config) flags() *flag.FlagSet {
 	bytesVar(fs, &c.deploy.LogSize, "deployment-log-size", "10MiB", "output of builds and hooks that a deployment's log keeps; the pusher sees all of it")
 	countVar(fs, &c.deploy.Releases, "releases", 5, "successful releases kept per app")
 	countVar(fs, &c.deploy.Crashes, "crashes", 12, "crashes of a container in a row until it is given up")
+	countVar(fs, &c.deploy.OneOffs, "one-offs", 10, "containers of 'run' at once per app")
 	bytesVar(fs, &c.deploy.DiskFree, "disk-free", "1GiB", "free space without which no deployment begins")
-
-	fs.BoolVar(&c.proxyProtocol, "proxy-protocol", false, "expect each HTTP connection to begin with a PROXY header, and take the client's address from it")
-	fs.BoolVar(&c.trustForwarded, "trust-forwarded", false, "keep the X-Forwarded-* and X-Real-IP of requests: only where every client is a proxy of one's own")
 
 	countVar(fs, &c.sshConnections, "ssh-connections", 200, "SSH connections at once")
 	countVar(fs, &c.sshPerIP, "ssh-connections-per-ip", 50, "SSH connections at once from one address")
 	durationVar(fs, &c.sshIdle, "ssh-idle", 10*time.Minute, "after which a silent SSH connection is closed")
 	fs.StringVar(&c.userCA, "user-ca", "", "`file` of public keys, one a line: SSH certificates that one of them signed for a user's name log that user in")
-	durationVar(fs, &c.finish, "finish-time", 10*time.Minute, "for deployments under way when another boathook replaces this one (SIGUSR2)")
+	durationVar(fs, &c.finish, "finish-time", 10*time.Minute, "for deployments, retirements and attached one-offs under way when another boathook replaces this one (SIGUSR2)")
 	return fs
 }
 
 // parseConfig reads the settings from flags, environment and file. flag.ErrHelp means that the usage has been printed on usage.
 func parseConfig(args []string, usage io.Writer) (*config, error) {
 	c := &config{}
-	fs := c.flags()
-	err := readSettings(fs, args)
-	if errors.Is(err, flag.ErrHelp) {
-		fs.SetOutput(usage)
-		fmt.Fprint(usage, settingsHead)
-		fs.PrintDefaults()
-	}
-	if err != nil {
+	if err := parseSettings(c.flags(), args, usage); err != nil {
 		return nil, err
 	}
 	return c, c.check()
 }
 
-const settingsHead = `The settings of boathook serve. Each is a flag (-ssh-addr 0.0.0.0:22), an environment variable
-(BOATHOOK_SSH_ADDR=0.0.0.0:22) or a line of the file named by -config (ssh-addr 0.0.0.0:22);
-the first of these wins.
-
-`
-
 // check finds what is wrong with settings that are well formed.
 func (c *config) check() (err error) {
-	if c.data, err = filepath.Abs(c.data); err != nil {
+	if err := c.checkWeb(); err != nil {
 		return err
 	}
 	if _, err := c.buildpackList(); err != nil {
@@ -164,14 +133,35 @@ func (c *config) check() (err error) {
 			return fmt.Errorf("user-ca: %w", err)
 		}
 	}
+	if c.apart() {
+		return c.checkApart()
+	}
+	return nil
+}
+
+// apart tells whether the routing is left to `boathook router`.
+func (c *config) apart() bool { return c.httpAddr == none }
+
+// checkApart finds the settings that are of no use without a router.
+func (c *config) checkApart() error {
+	for name, set := range map[string]bool{
+		"https-addr": c.httpsAddr != "", "access-log": c.accessLog != "", "proxy-protocol": c.proxyProtocol, "trust-forwarded": len(c.trustForwarded) > 0,
+	} {
+		if set {
+			return fmt.Errorf("%s: with http-addr none this is for 'boathook router': give it there", name)
+		}
+	}
+	if c.appsURL == "" {
+		return errors.New("http-addr: with none nothing here says where apps are reached: set apps-url, to where 'boathook router' has its port")
+	}
 	return nil
 }
 
 // apps is the parsed -apps-url; router is where the router listens, for the default.
-func (c *config) apps(router net.Addr) (*url.URL, error) {
+func (c *config) apps(router net.Listener) (*url.URL, error) {
 	text := c.appsURL
 	if text == "" {
-		_, port, err := net.SplitHostPort(router.String())
+		_, port, err := net.SplitHostPort(router.Addr().String())
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"boathook/router"
 )
 
 // settingsFile writes a file for -config.
@@ -100,10 +102,13 @@ func TestConfigMistakes(t *testing.T) {
 		{"pack-size", "0", "give a size above zero, like 300MB or 2GiB"},
 		{"ssh-addr", "2222", "give HOST:PORT, like 0.0.0.0:2222"},
 		{"http-addr", "127.0.0.1:99999", "give HOST:PORT, like 0.0.0.0:2222"},
+		{"https-addr", "443", "give HOST:PORT, like 0.0.0.0:2222"},
+		{"acme-ca", "example.com", "give a URL, like https://example.com"},
 		{"apps-url", "example.com", "give a URL, like https://example.com"},
 		{"apps-url", "ftp://example.com", "give a URL, like https://example.com"},
 		{"build-proxy", "proxy:3128", "give a URL, like https://example.com"},
 		{"engine", "podman", "choose one of auto, docker, local"},
+		{"trust-forwarded", "true", "give addresses or networks, like 192.0.2.1 or 2001:db8::/32, or all"},
 		{"log-level", "loud", "choose one of info, debug, warn, error"},
 	} {
 		t.Run(row.name+" "+row.value, func(t *testing.T) {
@@ -159,10 +164,73 @@ func TestConfigHelp(t *testing.T) {
 	}
 }
 
+// TestConfigApart leaves the routing to `boathook router`, and gives it the settings that it has.
+func TestConfigApart(t *testing.T) {
+	for _, row := range []struct{ args, wrong string }{
+		{"-http-addr none", "http-addr: with none nothing here says where apps are reached: set apps-url, to where 'boathook router' has its port"},
+		{"-http-addr none -apps-url http://example.com -https-addr :443", "https-addr: with http-addr none this is for 'boathook router': give it there"},
+		{"-http-addr none -apps-url http://example.com -access-log /tmp/log", "access-log: with http-addr none this is for 'boathook router': give it there"},
+		{"-http-addr none -apps-url http://example.com -trust-forwarded all", "trust-forwarded: with http-addr none this is for 'boathook router': give it there"},
+		{"-http-addr none -apps-url http://example.com -proxy-protocol", "proxy-protocol: with http-addr none this is for 'boathook router': give it there"},
+	} {
+		_, err := parseConfig(strings.Fields(row.args), io.Discard)
+		says(t, err, row.wrong)
+	}
+	if c, err := parseConfig(strings.Fields("-http-addr none -apps-url http://example.com"), io.Discard); err != nil || !c.apart() {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c, err := parseRouterConfig(strings.Fields("-data /srv/boat -http-addr :80 -https-addr :443 -acme"), io.Discard)
+	if err != nil || c.data != "/srv/boat" || c.httpAddr != ":80" || c.tls().Dir != "/srv/boat/certificates" || c.tls().ACME == nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+	_, err = parseRouterConfig([]string{"-ssh-addr", ":22"}, io.Discard)
+	says(t, err, "flag provided but not defined: -ssh-addr; see 'boathook router -h'")
+	_, err = parseRouterConfig([]string{"-http-addr", "none"}, io.Discard)
+	says(t, err, `invalid value "none" for flag -http-addr: give HOST:PORT`)
+}
+
 // says compares the first sentence of an error; what follows it is no part of the promise.
 func says(t *testing.T, err error, want string) {
 	t.Helper()
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("error %v\nwant  %s", err, want)
+	}
+}
+
+// TestConfigTLS refuses settings that do not go together, and tells where clients reach HTTPS.
+func TestConfigTLS(t *testing.T) {
+	empty := settingsFile(t, "no certificate")
+	for _, row := range []struct{ args, wrong string }{
+		{"-acme", "acme: certificates are of use with HTTPS only: set https-addr too, e.g. to 0.0.0.0:443"},
+		{"-acme -https-addr :443 -acme-ca http://ca.example.com", "acme-ca: an authority is asked by HTTPS: http://ca.example.com has to begin with https://"},
+		{"-acme-ca-root /nowhere", "acme-ca-root: open /nowhere: no such file or directory: name a PEM file that boathook may read"},
+		{"-acme-ca-root " + empty, "acme-ca-root: " + empty + " has no certificate in PEM: name a file that begins with -----BEGIN CERTIFICATE-----"},
+	} {
+		_, err := parseConfig(strings.Fields(row.args), io.Discard)
+		says(t, err, row.wrong)
+	}
+	for _, row := range []struct {
+		args string
+		port int
+	}{
+		{"-https-addr :8443", 8443},
+		{"-https-addr :8443 -apps-url http://example.com:8080", 8443},
+		{"-https-addr :8443 -apps-url https://example.com", 443},
+		{"-https-addr :8443 -apps-url https://example.com:4443", 4443},
+	} {
+		c, err := parseConfig(strings.Fields(row.args), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.tls(); got.Port != row.port || got.ACME != nil || got.Dir != filepath.Join(c.data, "certificates") {
+			t.Errorf("%s: %+v", row.args, got)
+		}
+	}
+	c, err := parseConfig([]string{"-https-addr", ":443", "-acme"}, io.Discard)
+	if err != nil || c.tls().ACME.Directory != router.LetsEncrypt {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if c, err = parseConfig(nil, io.Discard); err != nil || c.tls() != nil {
+		t.Errorf("HTTPS without being asked for: %v", err)
 	}
 }

@@ -109,7 +109,12 @@ func (t *tour) steps(ctx context.Context, engine string) error {
 	return nil
 }
 
-func (t *tour) title(text string) { fmt.Fprintf(t.out, "\n\x1b[1m# %s\x1b[0m\n", text) }
+func (t *tour) title(text string) {
+	if terminalOf(t.out) >= 0 {
+		text = "\x1b[1m" + text + "\x1b[0m"
+	}
+	fmt.Fprintf(t.out, "\n# %s\n", text)
+}
 
 // programs tells in one sentence what is missing on this machine.
 func programs(names ...string) error {

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+
+	"boathook/cmd/boathook/scenes"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
@@ -19,6 +22,10 @@ import (
 
 // TestDemoSignals ends the demo at several moments as a person would: it says so, and nothing of it stays on the machine.
 func TestDemoSignals(t *testing.T) {
+	t.Parallel()
+	hangups := make(chan os.Signal, 1) // a demo that is started by somebody with nohup ignores them; by somebody who catches them it does not
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	const cut, whole = "Nothing of the demo is left.\nboathook: the demo was interrupted before its end\n", "Nothing of the demo is left.\n"
 	for _, row := range []struct {
 		engine, name string
@@ -38,7 +45,7 @@ func TestDemoSignals(t *testing.T) {
 		t.Run(row.engine+"/"+row.name, func(t *testing.T) {
 			t.Parallel()
 			if row.engine == "docker" {
-				needDocker(t)
+				scenes.NeedDocker(t)
 			}
 			d := startDemo(t, "--engine", row.engine)
 			for _, moment := range row.moments {
@@ -118,7 +125,7 @@ func (d *demoRun) leavesNothing() {
 	if err != nil || len(left) > 0 {
 		d.t.Errorf("left in the temporary directory: %v, %v", left, err)
 	}
-	processes, err := buildProcesses(d.tmp)
+	processes, err := scenes.ProcessesIn(d.tmp)
 	if err != nil || len(processes) > 0 {
 		d.t.Errorf("left running: %v, %v", processes, err)
 	}

@@ -5,14 +5,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"boathook/cmd/boathook/scenes"
 )
 
 // TestDrift does to an app's containers what an operator, or a reboot of the host, does behind boathook's back: in the end the whole
 // formation runs again and answers.
 func TestDrift(t *testing.T) {
-	needDocker(t)
+	scenes.NeedDocker(t)
 	t.Parallel()
-	w := newWalk(t, "docker", buildFixture(t))
+	w := newWalk(t, "docker", scenes.Fixture(t))
 	b := w.serve()
 	defer b.stop()
 	before := b.running()

@@ -27,3 +27,32 @@ func (e *endpoints) Set(text string) error {
 	}
 	return nil
 }
+
+// networks is a setting of addresses and networks, which may be repeated, or hold several entries separated by spaces. "all" is every address.
+type networks []netip.Prefix
+
+func (n *networks) String() string {
+	var words []string
+	for _, one := range *n {
+		words = append(words, one.String())
+	}
+	return strings.Join(words, " ")
+}
+
+func (n *networks) Set(text string) error {
+	for _, word := range strings.Fields(text) {
+		if word == "all" {
+			*n = append(*n, netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0))
+			continue
+		}
+		one, err := netip.ParsePrefix(word)
+		if addr, single := netip.ParseAddr(word); single == nil {
+			one, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil {
+			return errors.New("give addresses or networks, like 192.0.2.1 or 2001:db8::/32, or all")
+		}
+		*n = append(*n, one)
+	}
+	return nil
+}

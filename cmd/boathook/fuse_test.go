@@ -92,7 +92,7 @@ func mortalServe() error {
 	if err != nil {
 		return err
 	}
-	s := &server{cfg: cfg, log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	s := newServer(cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	s.parts = func(parts *deploy.Config) {
 		parts.Router = mortalRouter{parts.Router, f}
 		if cfg.engine == "local" { // an engine of its own process: its calls are all that can be seen of it
@@ -104,7 +104,7 @@ func mortalServe() error {
 		return err
 	}
 	f.light()
-	fmt.Println(s.sshListener.Addr(), s.httpListener.Addr())
+	fmt.Println(addressOf(s.sshListener), addressOf(s.httpListener))
 	return s.run(ctx)
 }
 
@@ -168,6 +168,13 @@ func (m mortalRouter) Set(route router.Route) *router.Drain {
 	return drain
 }
 
+func (m mortalRouter) Rename(from string, route router.Route) *router.Drain {
+	m.fuse.event("before the table's swap")
+	drain := m.Router.Rename(from, route)
+	m.fuse.event("after the table's swap")
+	return drain
+}
+
 type mortalBuilder struct {
 	builder.Builder
 	fuse *fuse
@@ -222,8 +229,9 @@ func (m mortalEngine) Keep(ctx context.Context, sel runner.Selector) error {
 	return m.fuse.around("keep", func() error { return m.Engine.Keep(ctx, sel) })
 }
 
-func (m mortalEngine) Run(ctx context.Context, spec runner.Spec, out io.Writer) (runner.Exit, error) {
-	return around(m.fuse, "the hook", func() (runner.Exit, error) { return m.Engine.Run(ctx, spec, mortalWriter{out, m.fuse}) })
+func (m mortalEngine) Run(ctx context.Context, spec runner.Spec, with runner.IO) (runner.Exit, error) {
+	with.Out = mortalWriter{with.Out, m.fuse}
+	return around(m.fuse, "the hook", func() (runner.Exit, error) { return m.Engine.Run(ctx, spec, with) })
 }
 
 func (m mortalEngine) Remove(ctx context.Context, sel runner.Selector, grace time.Duration) error {

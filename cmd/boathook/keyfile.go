@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -11,11 +10,11 @@ import (
 // keyFlags are how the commands that add a key may be given a file.
 var keyFlags = []string{"--key", "-key"}
 
-// openKey opens the file that "--key FILE" names, in the place of standard input, and names it "-": the server opens no file that a
-// command names. Other commands and arguments stay as they are.
-func openKey(args []string, stdin io.ReadCloser) ([]string, io.ReadCloser, error) {
+// openKey opens the file that "--key FILE" names, for the place of standard input, and names it "-": the server opens no file that a
+// command names. The file is nil if none is named. Other commands and arguments stay as they are.
+func openKey(args []string) ([]string, *os.File, error) {
 	if args[0] != "keys-add" && args[0] != "users-add" {
-		return args, stdin, nil
+		return args, nil, nil
 	}
 	for i, arg := range args {
 		name, path, joined := strings.Cut(arg, "=")
@@ -35,5 +34,5 @@ func openKey(args []string, stdin io.ReadCloser) ([]string, io.ReadCloser, error
 		}
 		return slices.Concat(args[:i], []string{"--key", "-"}, args[last+1:]), file, nil
 	}
-	return args, stdin, nil
+	return args, nil, nil
 }

@@ -26,21 +26,62 @@ func TestOpenKey(t *testing.T) {
 		{"keys-add laptop --key", "keys-add laptop --key", "of the pipe"},
 		{"env-set my-app --key " + pub, "env-set my-app --key " + pub, "of the pipe"},
 	} {
-		args, in, err := openKey(strings.Fields(test.args), io.NopCloser(strings.NewReader("of the pipe")))
+		args, in, err := openKey(strings.Fields(test.args))
 		if err != nil {
 			t.Errorf("%s: %v", test.args, err)
 			continue
 		}
-		text, err := io.ReadAll(in)
+		text := []byte("of the pipe")
+		if in != nil {
+			text, err = io.ReadAll(in)
+			defer in.Close()
+		}
 		if diff := cmp.Diff(strings.Fields(test.want), args); diff != "" || string(text) != test.stdin || err != nil {
 			t.Errorf("%s: %s %q %v", test.args, diff, text, err)
 		}
-		if err := in.Close(); err != nil {
-			t.Error(err)
+	}
+	if _, _, err := openKey([]string{"keys-add", "x", "--key", pub + ".none"}); err == nil || !strings.Contains(err.Error(), "name the .pub file of a key") {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestOpenCertificate(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, text := range map[string]string{cert: "of the certificate", key: "of the key"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if _, _, err := openKey([]string{"keys-add", "x", "--key", pub + ".none"}, nil); err == nil || !strings.Contains(err.Error(), "name the .pub file of a key") {
-		t.Errorf("no file: %v", err)
+	for _, test := range []struct{ args, want, stdin string }{
+		{"domains-ssl my-app a.b --cert " + cert + " --key " + key, "domains-ssl my-app a.b", "of the certificate\nof the key"},
+		{"domains-ssl -key=" + key + " my-app -cert " + cert + " a.b", "domains-ssl my-app a.b", "of the key\nof the certificate"},
+		{"domains-ssl my-app a.b", "domains-ssl my-app a.b", "of the pipe"},
+		{"domains-ssl my-app a.b --cert - --key=-", "domains-ssl my-app a.b --cert - --key=-", "of the pipe"},
+		{"domains-ssl my-app a.b --disable", "domains-ssl my-app a.b --disable", "of the pipe"},
+		{"env-set my-app --cert " + cert, "env-set my-app --cert " + cert, "of the pipe"},
+	} {
+		args, in, err := openCertificate(strings.Fields(test.args))
+		if err != nil {
+			t.Errorf("%s: %v", test.args, err)
+			continue
+		}
+		text := []byte("of the pipe")
+		if in != nil {
+			text, err = io.ReadAll(in)
+		}
+		if diff := cmp.Diff(strings.Fields(test.want), args); diff != "" || string(text) != test.stdin || err != nil {
+			t.Errorf("%s: %s %q %v", test.args, diff, text, err)
+		}
+	}
+	for args, want := range map[string]string{
+		"domains-ssl my-app a.b --cert " + cert:                             "name both files, --cert and --key",
+		"domains-ssl my-app a.b --cert - --key " + key:                      "name both files, --cert and --key, or give one",
+		"domains-ssl my-app a.b --cert " + cert + " --key " + dir + "/none": "key: open " + dir + "/none: no such file or directory: name a file in PEM",
+	} {
+		if _, _, err := openCertificate(strings.Fields(args)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", args, err)
+		}
 	}
 }
 

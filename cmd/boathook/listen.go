@@ -9,18 +9,15 @@ import (
 )
 
 // doors are the names of the sockets for the world.
-var doors = []string{"ssh", "http", "metrics"}
+var doors = []string{"ssh", "http", "https", "metrics"}
 
 // inherited are listening sockets that were open before this process, by the name of the door: those that systemd holds for this
 // service (sd_listen_fds(3)), whose units give them the name by FileDescriptorName, or those of the boathook that this one replaces. As
 // they stay open, a client that comes while boathook restarts waits, and is not refused.
 type inherited map[string][]net.Listener
 
-// inherit takes the sockets, once; there may be none.
-func (s *server) inherit() (inherited, error) {
-	if s.upgrades.succeeds() {
-		return s.upgrades.held, nil
-	}
+// activated are the sockets of systemd; there may be none.
+func activated() (inherited, error) {
 	all, err := activation.ListenersWithNames()
 	if err != nil {
 		return nil, fmt.Errorf("sockets of systemd: %w", err)

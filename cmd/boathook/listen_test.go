@@ -116,15 +116,30 @@ func TestSocketActivation(t *testing.T) {
 // The unit files name what was asked for, in systemd's own quoting.
 func TestSystemdUnit(t *testing.T) {
 	var out, complaint bytes.Buffer
-	if code := run(t.Context(), []string{"systemd-unit", "-data", `/srv/100% "boat"`, "-ssh-addr", "192.0.2.1:22"}, strings.NewReader(""), &out, &complaint); code != 0 {
+	if code := run(t.Context(), []string{"systemd-unit", "-data", `/srv/100% "boat"`, "-ssh-addr", "192.0.2.1:22", "-https-addr", ":443"}, strings.NewReader(""), &out, &complaint); code != 0 {
 		t.Fatalf("exit %d: %s", code, &complaint)
 	}
 	for _, want := range []string{
-		` serve "-data" "/srv/100%% \"boat\"" "-ssh-addr" "192.0.2.1:22"` + "\n", "ListenStream=192.0.2.1:22\nFileDescriptorName=ssh\n",
-		"ListenStream=8080\nFileDescriptorName=http\n", "Type=notify\n", "KillMode=process\n",
+		` serve "-data" "/srv/100%% \"boat\"" "-ssh-addr" "192.0.2.1:22" "-https-addr" ":443"` + "\n", "ListenStream=192.0.2.1:22\nFileDescriptorName=ssh\n",
+		"ListenStream=8080\nFileDescriptorName=http\n",
+		"Requires=boathook-ssh.socket boathook-http.socket boathook-https.socket\n", "ListenStream=443\nFileDescriptorName=https\n", "Type=notify\n", "KillMode=process\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+	for _, row := range []struct{ args, want, not string }{
+		{"-http-addr none -apps-url http://example.com", "Requires=boathook-ssh.socket\n", "FileDescriptorName=http"},
+		{"router -https-addr :443", "Requires=boathook-http.socket boathook-https.socket\n", "FileDescriptorName=ssh"},
+		{"router", " router\nExecReload", "FileDescriptorName=https"},
+		{"router", "FileDescriptorName=http\nService=boathook-router.service\n", "boathook.service"},
+	} {
+		out.Reset()
+		if code := run(t.Context(), append([]string{"systemd-unit"}, strings.Fields(row.args)...), strings.NewReader(""), &out, &complaint); code != 0 {
+			t.Errorf("%s: exit %d: %s", row.args, code, &complaint)
+		}
+		if !strings.Contains(out.String(), row.want) || strings.Contains(out.String(), row.not) {
+			t.Errorf("%s: no %q, or a %q, in\n%s", row.args, row.want, row.not, &out)
 		}
 	}
 	if code := run(t.Context(), []string{"systemd-unit", "-ssh-addr", "nonsense"}, strings.NewReader(""), &out, &complaint); code != 2 || complaint.Len() == 0 {

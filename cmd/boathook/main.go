@@ -22,13 +22,13 @@ const usage = `boathook: git push scalingo master, on your own machine
 
   boathook demo     see the main job in a minute, in a temporary directory
   boathook serve    run the server                    (boathook serve -h)
+  boathook router   route for a server with -http-addr none, also while it is away (boathook router -h)
   boathook stack    make sure that there is a base image (boathook stack -h)
   boathook backup   write an archive of the data directory, while boathook serves (boathook backup -h)
   boathook restore  make a data directory of such an archive (boathook restore -h)
-  boathook systemd-unit   print unit files that serve with the settings given, e.g. -data DIR
-  boathook completion bash   print what the shell needs to complete these words
+  boathook systemd-unit [router]   print unit files that serve with the settings given, e.g. -data DIR
+  boathook completion bash|zsh|fish   print what the shell needs to complete these words
   boathook version
-  boathook completion bash|zsh|fish   print a script that completes the commands in a shell
 
 Everything else is a management command, answered by the running server; the same words
 work as ssh -p 2222 git@HOST COMMAND:
@@ -45,6 +45,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch verb, rest := args[0], args[1:]; verb {
 	case "serve":
 		return serve(ctx, rest, stdout, stderr)
+	case "router":
+		return route(ctx, rest, stdout, stderr)
 	case "demo":
 		return demo(ctx, rest, stdout, stderr)
 	case "stack":

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,27 +12,20 @@ import (
 
 // openMetrics makes the server of GET /metrics, in the text format of Prometheus. It tells the names of all apps and how much they are
 // used, to whoever reaches its address.
-func (s *server) openMetrics(context.Context) error {
+func (f *front) openMetrics() error {
 	registry := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{s.router, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
+	all := []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
+	if f.router != nil {
+		all = append(all, f.router)
+	}
+	for _, c := range all {
 		if err := registry.Register(c); err != nil {
 			return err
 		}
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelError)}))
-	s.metrics = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
-	s.onClose(s.metrics.Close)
-	return nil
-}
-
-// serveMetrics serves until the server is closed; without an address it serves nobody.
-func (s *server) serveMetrics() error {
-	if s.metricsListener == nil {
-		return nil
-	}
-	if err := s.metrics.Serve(s.metricsListener); err != http.ErrServerClosed {
-		return err
-	}
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(f.log.Handler(), slog.LevelError)}))
+	f.metrics = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	f.onClose(f.metrics.Close)
 	return nil
 }

@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"boathook/cmd/boathook/scenes"
 )
 
 // TestMetrics asks for the figures of a boathook that serves.
 func TestMetrics(t *testing.T) {
-	w := newWalk(t, "local", buildFixture(t))
+	w := newWalk(t, "local", scenes.Fixture(t))
 	w.args = append(w.args, "-metrics-addr", "127.0.0.1:0")
 	b := w.serve()
 	defer b.stop()
@@ -26,7 +28,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`boathook_router_requests_total{app="my-app",code="2xx"} `, `boathook_router_containers{app="my-app",state="serving"} 2`, "process_resident_memory_bytes ",
+		`boathook_router_requests_total{app="my-app",code="200"} `, `boathook_router_containers{app="my-app",state="serving"} 2`, "process_resident_memory_bytes ",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %s in\n%s", want, text)

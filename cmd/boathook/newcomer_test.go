@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"boathook/cmd/boathook/scenes"
 )
 
 // TestNewcomer runs the lines of the README's "First real deployment" word for word, from an empty home to a rollback. The ports are
@@ -45,7 +47,7 @@ func TestNewcomer(t *testing.T) {
 		log, _ := os.ReadFile(filepath.Join(home, "log")) // there may be none yet
 		t.Fatalf("%v\n%s\nlog of boathook:\n%s", err, said, log)
 	}
-	inOrder(t, string(said), "master -> master", "version one", "master -> master", "success", "Taking the image of deployment 1", "version one")
+	inOrder(t, string(said), "master -> master", "version one", "master -> master", "version two", "success", "Taking the image of deployment 1", "version one")
 }
 
 // newcomersScript has the README's lines, and what people do around them.
@@ -56,6 +58,10 @@ func newcomersScript(t *testing.T, blocks []string) string {
 		t.Fatalf("no boathook serve in\n%s", blocks[0])
 	}
 	serve, _, _ = strings.Cut(serve, "#")
+	change, look, ok := strings.Cut(blocks[3], "\n") // a visitor comes between the second push and the rollback
+	if !ok || !strings.Contains(change, "git push") {
+		t.Fatalf("no push in the first line of\n%s", blocks[3])
+	}
 	return strings.Join([]string{
 		"set -e",
 		"ip link set lo up",
@@ -64,14 +70,16 @@ func newcomersScript(t *testing.T, blocks []string) string {
 		install,
 		"mount --bind $HOME $(getent passwd $(id -u) | cut -d: -f6) # ssh does not ask HOME where its keys are",
 		"boathook serve" + serve + " 2>$HOME/log &",
-		"trap 'boathook destroy my-app --force; kill %1; wait' EXIT",
-		"until grep -q 'boathook serves' $HOME/log; do kill -0 %1; sleep 0.1; done",
+		"trap 'boathook destroy my-app --force || :; kill %1; wait' EXIT",
+		"timeout 60 bash -ec 'until grep -q \"boathook serves\" $HOME/log; do kill -0 '$!'; sleep 0.1; done'",
 		blocks[1],
 		"cd $HOME/app; git init -q; git add .; git commit -qm first",
-		"ssh-keyscan -p 2222 apps.example.com >$HOME/.ssh/known_hosts 2>/dev/null # a newcomer answers yes",
+		"ssh-keyscan -T 60 -p 2222 apps.example.com >$HOME/.ssh/known_hosts 2>/dev/null # a newcomer answers yes",
 		blocks[2],
 		"echo version two >VERSION",
-		blocks[3],
+		change,
+		"curl http://my-app.apps.example.com:8080",
+		look,
 		"curl http://my-app.apps.example.com:8080",
 	}, "\n")
 }
@@ -79,7 +87,7 @@ func newcomersScript(t *testing.T, blocks []string) string {
 // newcomersHome has a small app in it, and no key yet.
 func newcomersHome(t *testing.T, script string) string {
 	t.Helper()
-	program, err := os.ReadFile(buildFixture(t))
+	program, err := os.ReadFile(scenes.Fixture(t))
 	if err != nil {
 		t.Fatal(err)
 	}

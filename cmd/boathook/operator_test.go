@@ -70,7 +70,7 @@ func TestHelp(t *testing.T) {
 		{"-h", "boathook serve "},
 		{"--help", "boathook demo "},
 		{"help", "deployment-logs "},
-		{"help create", "create APP [--owner USER]\n"},
+		{"help create", "create NAME [--owner USER] [--json]\n"},
 		{"version", "boathook "},
 		{"serve -h", "  -ssh-addr address\n"},
 		{"stack -h", "  -stack-image image\n"},

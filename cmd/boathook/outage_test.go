@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"boathook/cmd/boathook/scenes"
 )
 
 // lame is an engine with a fault: one request, the first that fits, is answered badly.
@@ -175,8 +177,8 @@ var phases = []struct{ name, point string }{
 // is refused with a sentence. The version before or the new one serves, nothing is left, and the same commit can be pushed again. In the end
 // the engine restarts, and the containers have other addresses. With -every 1 it takes each phase with each fault.
 func TestEngineFaults(t *testing.T) {
-	needDocker(t)
-	w := newWalk(t, "docker", buildFixture(t))
+	scenes.NeedDocker(t)
+	w := newWalk(t, "docker", scenes.Fixture(t))
 	direct := os.Environ()
 	l := newLame(t)
 	b := w.serve()

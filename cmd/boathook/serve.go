@@ -8,12 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 
 	"boathook/builder"
@@ -38,14 +36,10 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "boathook:", err)
 		return 2
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.logLevel)); err != nil {
-		panic(err) // parseConfig has checked it
-	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	log := cfg.logger(stderr)
 	ctx, stop := attended(ctx)
 	defer stop()
-	s := &server{cfg: cfg, log: log}
+	s := newServer(cfg, log)
 	if s.upgrades, err = openUpgrades(log); err != nil {
 		log.Debug("this boathook cannot be replaced while it serves", "err", err)
 	}
@@ -55,14 +49,17 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	s.announce(ctx)
-	s.notifyReady(ctx)
+	s.notifyReady()
 	if err := s.run(ctx); err != nil {
 		fmt.Fprintln(stderr, "boathook:", err)
 		return 1
 	}
-	if s.succeeded {
+	switch {
+	case s.succeeded:
 		log.Info("boathook has stopped: another one serves")
-	} else {
+	case s.feed != nil:
+		log.Info("boathook has stopped: the apps go on running, and 'boathook router' routes to them")
+	default:
 		log.Info("boathook has stopped: the apps go on running, without the router, until it serves again")
 	}
 	return 0
@@ -70,8 +67,8 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // server is a whole boathook: open makes it ready, run serves until its context ends, and then closes it.
 type server struct {
+	front
 	cfg     *config
-	log     *slog.Logger
 	appsURL *url.URL
 
 	store    *state.Store
@@ -79,34 +76,32 @@ type server struct {
 	repos    *gitpack.Repos
 	engine   runner.Engine
 	builder  builder.Builder
-	router   *router.Router
-	web      *router.Server
-	requests time.Duration // how long those under way may take to finish at the end
-	disks    []string      // directories of the engine that deployments fill
+	feed     *router.Feed // nil if the router is in this process
+	disks    []string     // directories of the engine that deployments fill
 	deployer *deploy.Deployer
 
 	routerLog *deploy.RouterLog
 
-	apps     *apps.Service
-	work     *sessions
-	ssh      *receive.Server
-	upgrades *upgrades
+	apps *apps.Service
+	work *sessions
+	ssh  *receive.Server
 
-	succeeded                                bool // another boathook has taken over
-	sshListener, httpListener, adminListener net.Listener
-
-	metrics         *http.Server
-	metricsListener net.Listener // nil if nobody asked for it
+	sshListener, adminListener net.Listener
+	serving                    chan struct{} // closed when the admin socket is served
 
 	// parts may replace what the deployer works with before it is made: the tests put their faults there. Nil changes nothing.
 	parts func(*deploy.Config)
+}
 
-	closers []func() error // in the order in which they were opened
+func newServer(cfg *config, log *slog.Logger) *server {
+	s := &server{cfg: cfg, serving: make(chan struct{})}
+	s.settings, s.log = &cfg.webConfig, log
+	return s
 }
 
 // open wires everything together, brings the engine in step with the store, and listens. On an error nothing stays open.
 func open(ctx context.Context, cfg *config, log *slog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log}
+	s := newServer(cfg, log)
 	return s, s.open(ctx)
 }
 
@@ -117,7 +112,7 @@ func (s *server) open(ctx context.Context) (err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.openRouter, s.takeData, s.listen, s.openData, s.openEngine, s.openDeployer, s.openDoors, s.openMetrics,
+		s.openRouter, s.takeData, s.listen, s.openData, s.openEngine, s.openDeployer, s.openDoors,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -129,18 +124,19 @@ func (s *server) open(ctx context.Context) (err error) {
 // openRouter makes what is closed last: requests under way do not need the data, which the next boathook may have already.
 func (s *server) openRouter(context.Context) error {
 	s.routerLog = &deploy.RouterLog{}
-	s.router = router.New(router.Config{
-		Log: s.log, AccessLog: s.openAccessLog(s.routerLog), ProxyProtocol: s.cfg.proxyProtocol, TrustForwarded: s.cfg.trustForwarded,
-	})
-	s.web = router.NewServer(s.router)
-	s.requests = 10 * time.Second
-	s.onClose(s.router.Close)
-	s.onClose(func() error {
-		ctx, stop := context.WithTimeout(context.Background(), s.requests)
-		defer stop()
-		return s.web.Shutdown(ctx)
-	})
-	return nil
+	if s.cfg.apart() {
+		s.feed = router.NewFeed(s.log, s.routerLog)
+		return s.openMetrics()
+	}
+	cfg := s.settings.router(s.log)
+	cfg.AccessLog = s.routerLog
+	if file := s.openAccessLog(); file != nil {
+		cfg.AccessLog = both{s.routerLog, file}
+	}
+	r := router.New(cfg)
+	s.onClose(r.Close)
+	s.openWeb(r)
+	return s.openMetrics()
 }
 
 // takeData makes this boathook the only one of its data directory until all that needs it is closed: a second one must not touch what
@@ -151,6 +147,9 @@ func (s *server) takeData(ctx context.Context) error {
 		return fmt.Errorf("data directory: %w: %s", err, other)
 	}
 	if s.upgrades.succeeds() {
+		if err := state.Check(ctx, s.database()); err != nil { // now the boathook before can still go on
+			return fmt.Errorf("database: %w", err)
+		}
 		if err := s.upgrades.Ready(); err != nil {
 			return fmt.Errorf("tell the boathook before: %w", err)
 		}
@@ -170,9 +169,11 @@ func (s *server) takeData(ctx context.Context) error {
 	return nil
 }
 
+func (s *server) database() string { return filepath.Join(s.cfg.data, "boathook.db") }
+
 // openData opens what lies in the data directory.
 func (s *server) openData(ctx context.Context) error {
-	store, err := state.Open(ctx, filepath.Join(s.cfg.data, "boathook.db"))
+	store, err := state.Open(ctx, s.database())
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
@@ -194,7 +195,18 @@ func (s *server) openData(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("repositories: %w", err)
 	}
-	return s.repos.Sweep(ctx)
+	if err := s.repos.Sweep(ctx); err != nil {
+		return err
+	}
+	return s.repos.FinishRenames(ctx, s.hasApp)
+}
+
+func (s *server) hasApp(ctx context.Context, name string) (bool, error) {
+	_, err := s.store.App(ctx, name)
+	if errors.Is(err, state.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // listen takes the ports early, so that one that is in use costs nothing.
@@ -207,38 +219,14 @@ func (s *server) listen(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.sshListener, err = held.listen("ssh", s.cfg.sshAddr); err != nil {
+	if s.sshListener, err = s.door(held, "ssh", s.cfg.sshAddr); err != nil {
 		return err
 	}
-	s.onClose(ignoreClosed(s.sshListener.Close))
-	if s.httpListener, err = held.listen("http", s.cfg.httpAddr); err != nil {
+	if err := s.listenWeb(held); err != nil {
 		return err
 	}
-	s.onClose(ignoreClosed(s.httpListener.Close))
-	if s.cfg.metricsAddr != "" {
-		if s.metricsListener, err = held.listen("metrics", s.cfg.metricsAddr); err != nil {
-			return err
-		}
-		s.onClose(ignoreClosed(s.metricsListener.Close))
-	}
-	if err := s.keepDoors(); err != nil {
-		return fmt.Errorf("sockets for the next boathook: %w", err)
-	}
-	s.appsURL, err = s.cfg.apps(s.httpListener.Addr())
+	s.appsURL, err = s.cfg.apps(s.httpListener)
 	return err
-}
-
-// keepDoors has the next boathook get the listeners.
-func (s *server) keepDoors() error {
-	for name, l := range map[string]net.Listener{"ssh": s.sshListener, "http": s.httpListener, "metrics": s.metricsListener} {
-		if l == nil {
-			continue
-		}
-		if err := s.upgrades.keep(name, l); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // openDeployer makes the deployer and lets it recover what an earlier boathook left.
@@ -247,6 +235,9 @@ func (s *server) openDeployer(ctx context.Context) error {
 		Store: s.store, Builder: s.builder, Engine: s.engine, Router: s.router, Refs: s.repos,
 		Logbook: s.logbook, RouterLog: s.routerLog,
 		AppsURL: s.appsURL, Region: s.cfg.region, Disks: append([]string{s.cfg.data}, s.disks...), Limits: s.cfg.deploy, Log: s.log,
+	}
+	if s.feed != nil {
+		parts.Router, parts.Followed = s.feed, s.followed
 	}
 	if s.parts != nil {
 		s.parts(&parts)
@@ -259,13 +250,13 @@ func (s *server) openDeployer(ctx context.Context) error {
 // openDoors makes the SSH server and the commands behind it.
 func (s *server) openDoors(context.Context) (err error) {
 	s.apps = apps.New(apps.Config{
-		Store: s.store, Runtime: s.deployer, Repositories: s.repos, Platform: s.appsURL.Hostname(), UserCAs: s.cfg.userCAs, Log: s.log,
+		Store: s.store, Runtime: s.deployer, Repositories: s.repos, Platform: s.appsURL.Hostname(), Certificates: s.certificates(), UserCAs: s.cfg.userCAs, Log: s.log,
 		AccessChanged: func(ctx context.Context) { s.ssh.Recheck(ctx) },
 	})
 	s.work = &sessions{log: s.log, apps: s.apps, repos: s.repos, deployer: s.deployer, commands: command.Commands(), remote: s.remote()}
 	s.ssh, err = receive.New(receive.Config{
 		HostKeyDir: filepath.Join(s.cfg.data, "host-keys"), Keys: keys{s.apps}, Log: s.log, Version: version(),
-		Sessions: s.work, Refused: s.work.loginRefused, LoggedIn: s.work.loggedIn,
+		Sessions: s.work, Subsystems: map[string]func(context.Context, receive.Session) int{feedSubsystem: s.feedRouter}, Refused: s.work.loginRefused, LoggedIn: s.work.loggedIn,
 		MaxConnections: s.cfg.sshConnections, MaxConnectionsPerIP: s.cfg.sshPerIP, Idle: s.cfg.sshIdle,
 	})
 	return err
@@ -280,22 +271,15 @@ func (s *server) remote() string {
 // run serves until ctx ends, a listener fails or another boathook has come to replace this one, then closes everything: deployments under
 // way are aborted, retirements finished, requests answered, and apps go on running.
 func (s *server) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var serving sync.WaitGroup
-	start := func(what string, serve func() error) {
-		serving.Go(func() {
-			if err := serve(); err != nil && !errors.Is(err, net.ErrClosed) && ctx.Err() == nil {
-				cancel(fmt.Errorf("%s: %w", what, err))
-			}
-		})
-	}
-	start("ssh", func() error { return s.ssh.Serve(ctx, s.sshListener) })
-	start("admin socket", func() error { return s.ssh.ServeAdmin(ctx, s.adminListener) })
-	start("http", func() error { return s.web.Serve(s.httpListener) })
-	start("metrics", s.serveMetrics)
+	work := newWorkers(ctx)
+	defer work.cancel(nil)
+	ctx = work.ctx
+	work.start("ssh", func() error { return s.ssh.Serve(ctx, s.sshListener) })
+	work.start("admin socket", func() error { return s.ssh.ServeAdmin(ctx, s.adminListener) })
+	close(s.serving)
+	s.serveWeb(work.start)
 	if err := s.upgrades.ready(); err != nil {
-		cancel(err)
+		work.cancel(err)
 	}
 
 	select {
@@ -305,43 +289,20 @@ func (s *server) run(ctx context.Context) error {
 		err := ignoreClosed(s.sshListener.Close)()
 		s.finish(ctx)
 		s.requests, s.succeeded = s.cfg.deploy.Drain, true
-		cancel(err)
+		work.cancel(err)
 	}
-	err := errors.Join(ignoreClosed(s.httpListener.Close)(), s.metrics.Close())
+	err := s.shutWeb()
 	s.deployer.Interrupt()
 	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
 	err = errors.Join(err, s.ssh.Shutdown(grace))
-	serving.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-		err = errors.Join(cause, err)
-	}
-	return errors.Join(err, s.close())
-}
-
-func (s *server) onClose(f func() error) { s.closers = append(s.closers, f) }
-
-func (s *server) close() error {
-	var errs []error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		errs = append(errs, s.closers[i]())
-	}
-	s.closers = nil
-	return errors.Join(errs...)
-}
-
-func ignoreClosed(closeIt func() error) func() error {
-	return func() error {
-		if err := closeIt(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		return nil
-	}
+	work.Wait()
+	return errors.Join(work.failure(), err, s.close())
 }
 
 // announce says where the server is, and how the first user comes in while there is none.
 func (s *server) announce(ctx context.Context) {
-	s.log.Info("boathook serves", "version", version(), "ssh", s.sshListener.Addr().String(), "http", s.httpListener.Addr().String(),
+	s.log.Info("boathook serves", "version", version(), "ssh", s.sshListener.Addr().String(), "http", addressOf(s.httpListener), "https", addressOf(s.httpsListener),
 		"apps", s.appsURL.String(), "engine", s.engine.Name(), "data", s.cfg.data)
 	if users, err := s.store.Users(ctx); err == nil && len(users) == 0 {
 		s.log.Info("there is no user yet: run 'boathook users-add --admin NAME --key ~/.ssh/id_ed25519.pub'")

@@ -138,8 +138,17 @@ func (d *sessions) Command(ctx context.Context, who receive.Identity, line strin
 	}
 	ctx, visit := d.apps.Enter(ctx, callerOf(who, s.RemoteAddr()))
 	defer visit.Leave()
-	return d.commands.Run(ctx, &command.Call{
-		Args: args, Caller: visit.Caller, Service: d.apps, Remote: d.remote,
+	call := &command.Call{
+		Args: args, Line: line, Caller: visit.Caller, Service: d.apps, Remote: d.remote,
 		Stdin: s.Stdin(), Stdout: s.Stdout(), Stderr: s.Stderr(), Width: s.Width(),
-	})
+	}
+	switch t := s.Terminal(); {
+	case t == nil:
+	case d.commands.Raw(args):
+		call.Terminal = &command.Terminal{Terminal: apps.Terminal{Type: t.Type, Size: t.Size, Resized: t.Resized}, In: t.In, Out: t.Out}
+	default:
+		ctx, call.Stdin, call.Stdout = t.Lines(ctx)
+		call.Stderr = call.Stdout
+	}
+	return d.commands.Run(ctx, call)
 }

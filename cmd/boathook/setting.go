@@ -125,6 +125,30 @@ func addressVar(fs *flag.FlagSet, p *string, name, value, usage string) {
 	fs.Var((*address)(p), name, usage)
 }
 
+// none is the address of a door that is elsewhere.
+const none = "none"
+
+// doorway is an address, or none.
+type doorway struct{ value *string }
+
+func (d *doorway) String() string {
+	if d.value == nil {
+		return "" // package flag asks a zero value
+	}
+	return *d.value
+}
+
+func (d *doorway) Set(text string) error {
+	if text == none {
+		*d.value = text
+		return nil
+	}
+	if err := (*address)(d.value).Set(text); err != nil {
+		return fmt.Errorf("%w, or none", err)
+	}
+	return nil
+}
+
 // link is a URL with a host.
 type link string
 

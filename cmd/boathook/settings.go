@@ -1,22 +1,42 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
 	"github.com/peterbourgon/ff/v3"
 )
 
+// settingsHead comes before the list of settings.
+const settingsHead = `The settings of %s. Each is a flag (-http-addr 0.0.0.0:80), an environment variable
+(BOATHOOK_HTTP_ADDR=0.0.0.0:80) or a line of the file named by -config (http-addr 0.0.0.0:80);
+the first of these wins.
+
+`
+
+// parseSettings reads the settings from flags, environment and file. flag.ErrHelp means that the usage has been printed on usage.
+func parseSettings(fs *flag.FlagSet, args []string, usage io.Writer) error {
+	err := readSettings(fs, args)
+	if errors.Is(err, flag.ErrHelp) {
+		fs.SetOutput(usage)
+		fmt.Fprintf(usage, settingsHead, fs.Name())
+		fs.PrintDefaults()
+	}
+	return err
+}
+
 // readSettings sets flags from args, then from the environment those that are not set yet, then from the file that -config or
 // BOATHOOK_CONFIG names. An error tells where the mistake is.
 func readSettings(fs *flag.FlagSet, args []string) error {
 	if err := fs.Parse(args); err != nil {
-		return fmt.Errorf("%w; see 'boathook serve -h'", err)
+		return fmt.Errorf("%w; see '%s -h'", err, fs.Name())
 	}
 	if fs.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q: settings are flags, see 'boathook serve -h'", fs.Arg(0))
+		return fmt.Errorf("unexpected argument %q: settings are flags, see '%s -h'", fs.Arg(0), fs.Name())
 	}
 	if err := readEnvironment(fs); err != nil {
 		return err
@@ -60,7 +80,7 @@ func readFile(fs *flag.FlagSet, path string) error {
 	before := given(fs)
 	err = ff.PlainParser(file, func(name, value string) error {
 		if fs.Lookup(name) == nil {
-			return fmt.Errorf("there is no setting %q; see 'boathook serve -h'", name)
+			return fmt.Errorf("there is no setting %q; see '%s -h'", name, fs.Name())
 		}
 		if before[name] {
 			return nil

@@ -20,7 +20,7 @@ import (
 //
 //  1. the new one is started with the listening sockets of this one. If it does not come so far as to wait for the data directory, it is
 //     ended, and this one goes on as if nothing had been;
-//  2. this one takes no more SSH connections, and lets the deployments under way finish. HTTP is served as ever;
+//  2. this one takes no more SSH connections, and lets the deployments and retirements under way finish. HTTP is served as ever;
 //  3. this one takes no more HTTP connections and frees the data directory. The new one opens it and serves: who has connected since waits
 //     that long;
 //  4. this one answers the requests that it had begun, and ends.
@@ -109,6 +109,14 @@ func (u *upgrades) ready() error {
 	return u.Ready()
 }
 
+// readyNow is ready for a boathook that serves as soon as it has its sockets: a successor says only then that it is there.
+func (u *upgrades) readyNow() error {
+	if u == nil {
+		return nil
+	}
+	return u.Ready()
+}
+
 // replaced is closed when another boathook waits for the end of this one.
 func (u *upgrades) replaced() <-chan struct{} {
 	if u == nil {
@@ -117,7 +125,8 @@ func (u *upgrades) replaced() <-chan struct{} {
 	return u.Exit()
 }
 
-// finish waits until no push and no deployment is under way, for as long as the setting allows.
+// finish waits until no push, no deployment, no retirement and no attached one-off is under way, for as long as the setting allows: they would hold up the next
+// boathook when nobody takes HTTP connections any more.
 func (s *server) finish(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, s.cfg.finish)
 	defer stop()
