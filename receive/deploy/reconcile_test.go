@@ -155,11 +155,16 @@ func TestCrashLoop(t *testing.T) {
 		var err error
 		listed, err = d.Instances(t.Context(), "my-app")
 		check(t, err)
+		if len(listed) > 1 {
+			t.Errorf("told twice: %v", listed)
+		}
 		return len(listed) == 1 && listed[0].State == "crashed" && listed[0].Name == "worker-1"
 	})
-	if left, err := r.engine.List(t.Context(), runner.Selector{}); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
-	}
+	eventually(t, "nothing is left of it", func() bool {
+		left, err := r.engine.List(t.Context(), runner.Selector{})
+		check(t, err)
+		return len(left) == 0
+	})
 	eventually(t, "its last words are kept", func() bool {
 		var out bytes.Buffer
 		check(t, d.Logs(t.Context(), "my-app", apps.LogOptions{Lines: 5}, &out))

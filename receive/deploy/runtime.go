@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"boathook/receive/apps"
@@ -13,7 +14,7 @@ import (
 
 // The methods of this file implement apps.Runtime: what a running app can be asked and told.
 
-// Instances lists the app's containers of the live release, and one-offs of any.
+// Instances lists the app's containers of the live release, and one-offs of any. One that was given up is that alone, also while its last run is being removed.
 func (d *Deployer) Instances(ctx context.Context, name string) ([]apps.Container, error) {
 	app, release, err := d.liveRelease(ctx, name)
 	if err != nil || app.Live == 0 {
@@ -27,16 +28,17 @@ func (d *Deployer) Instances(ctx context.Context, name string) ([]apps.Container
 	if err != nil {
 		return nil, err
 	}
+	given := d.reconciler.crashes.given(name, strconv.FormatInt(app.Live, 10))
 	var containers []apps.Container
 	for _, i := range instances {
-		if i.Type == oneOff {
+		if i.Type == oneOff || slices.Contains(given, slotOf(i)) {
 			continue
 		}
 		containers = append(containers, apps.Container{
 			Name: i.Name(), State: stateOf(i), Command: release.Types[i.Type], Size: sizeIn(formation, i.Type), Since: i.Started,
 		})
 	}
-	for _, s := range d.reconciler.crashes.given(name, strconv.FormatInt(app.Live, 10)) {
+	for _, s := range given {
 		since := d.reconciler.crashes.gaveUp(s)
 		containers = append(containers, apps.Container{
 			Name: s.name(), State: "crashed", Command: release.Types[s.Type], Size: sizeIn(formation, s.Type), Since: since,

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"boathook/receive/state"
@@ -30,9 +31,10 @@ func (d *Deployer) Statuses(ctx context.Context, apps []state.App) (map[string]s
 // status judges one app by how many containers it should have and by those that there are, of whatever release.
 func (d *Deployer) status(app state.App, want int, instances []runner.Instance) string {
 	live := strconv.FormatInt(app.Live, 10)
+	given := d.reconciler.crashes.given(app.Name, live)
 	up, restarting := 0, false
 	for _, i := range instances {
-		if i.Release != live || !inFormation(i.Type) {
+		if i.Release != live || !inFormation(i.Type) || slices.Contains(given, slotOf(i)) {
 			continue
 		}
 		restarting = restarting || i.Phase == runner.Restarting
@@ -48,7 +50,7 @@ func (d *Deployer) status(app state.App, want int, instances []runner.Instance) 
 		return "scaling"
 	case purpose == "restart" || restarting:
 		return "restarting"
-	case len(d.reconciler.crashes.given(app.Name, live)) > 0:
+	case len(given) > 0:
 		return "crashed"
 	case want == 0:
 		return "stopped"

@@ -38,5 +38,6 @@ func TestStatus(t *testing.T) {
 	d.reconciler.crashes.see(lost, lost.Started)
 	d.reconciler.crashes.giveUp(slotOf(lost), time.Now())
 	check("a worker given up", "crashed", 2, 2, one("2", "web", runner.Running))
+	check("a worker given up whose last run still goes", "crashed", 2, 2, one("2", "web", runner.Running), one("2", "worker", runner.Restarting))
 	check("the next release", "running", 3, 1, one("3", "web", runner.Running))
 }
