@@ -423,7 +423,7 @@ func gitDaemon(t *testing.T, base string) string {
 				cmd := exec.Command("git", "daemon", "--inetd", "--export-all", "--base-path="+base, base)
 				cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}
 				cmd.Stdin, cmd.Stdout = conn, conn
-				cmd.WaitDelay = time.Second
+				cmd.WaitDelay = 20 * time.Second
 				_ = cmd.Run() // a client that ends early is an error of no interest
 			})
 		}

@@ -175,7 +175,7 @@ func (f frozen) Read(p []byte) (int, error) {
 
 // A client that takes nothing off its socket while a session prints loses its connection, and the session its context.
 func TestClientStopsReading(t *testing.T) {
-	h := start(t, func(c *receive.Config) { c.KeepAlive = 500 * time.Millisecond }) // a client gets four times as long to log in and answer
+	h := start(t, func(c *receive.Config) { c.KeepAlive = 2 * time.Second }) // a client gets four times as long to log in and answer
 	raw, err := net.Dial("tcp", h.addr)
 	if err != nil {
 		t.Fatal(err)

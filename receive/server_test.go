@@ -156,7 +156,7 @@ func TestLoginGrace(t *testing.T) {
 
 func TestIdleAndKeepAlive(t *testing.T) {
 	t.Parallel() // it waits
-	h := start(t, func(c *receive.Config) { c.Idle, c.KeepAlive = 6*time.Second, 500*time.Millisecond })
+	h := start(t, func(c *receive.Config) { c.Idle, c.KeepAlive = 18*time.Second, 1500*time.Millisecond })
 	busy, idle := h.login("ann"), h.login("bob")
 	out := startWait(t, busy)
 	if err := idle.Wait(); err == nil {

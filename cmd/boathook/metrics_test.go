@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"boathook/cmd/boathook/scenes"
 )
@@ -18,6 +19,21 @@ func TestMetrics(t *testing.T) {
 	if code, body, err := b.ask(); err != nil || code != http.StatusOK {
 		t.Fatalf("the app: %d %q, %v", code, body, err)
 	}
+	// A request is counted just after it was answered.
+	for _, want := range []string{
+		`boathook_router_requests_total{app="my-app",code="200"} `, `boathook_router_containers{app="my-app",state="serving"} 2`, "process_resident_memory_bytes ",
+	} {
+		for end := time.Now().Add(patience); !strings.Contains(metrics(t, b), want); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("no %s in\n%s", want, metrics(t, b))
+			}
+		}
+	}
+}
+
+// metrics is what the metrics address answers.
+func metrics(t *testing.T, b *boat) string {
+	t.Helper()
 	resp, err := http.Get("http://" + b.metricsListener.Addr().String() + "/metrics")
 	if err != nil {
 		t.Fatal(err)
@@ -27,11 +43,5 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{
-		`boathook_router_requests_total{app="my-app",code="200"} `, `boathook_router_containers{app="my-app",state="serving"} 2`, "process_resident_memory_bytes ",
-	} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("no %s in\n%s", want, text)
-		}
-	}
+	return string(text)
 }

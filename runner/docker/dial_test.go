@@ -59,9 +59,9 @@ func (d dialer) dial(t *testing.T, to ...target) map[target]string {
 			[ "$host" = gateway ] && at=$gateway
 			[ "$host" = gateway6 ] && at=$gateway6
 			if [ "$proto" = tcp ]; then
-				got=$(nc -w 5 "$at" "$port" </dev/null 2>&1)
+				got=$(nc -w 20 "$at" "$port" </dev/null 2>&1)
 			else
-				got=$({ exec 3<>"/dev/udp/$at/$port" && echo >&3 && busybox timeout 2 head -n 1 <&3; } 2>&1)
+				got=$({ exec 3<>"/dev/udp/$at/$port" && echo >&3 && busybox timeout 8 head -n 1 <&3; } 2>&1)
 			fi
 			echo "$proto $host $port="$got &
 		done <<<'`+strings.TrimSpace(lines.String())+`'

@@ -141,7 +141,7 @@ func TestAppsApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	host, port, _ := strings.Cut(started[0].Addr, ":")
-	dial := "nc -w 2 " + host + " " + port + " </dev/null"
+	dial := "nc -w 20 " + host + " " + port + " </dev/null"
 	poll(t, "the app reaches its own container", func() bool {
 		exit, _ := run(t, e, spec("one", "postdeploy", dial))
 		return exit.Code == 0

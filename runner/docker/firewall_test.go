@@ -167,6 +167,10 @@ func listening(t *testing.T, e *docker.Engine, app string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	poll(t, "it listens", func() bool {
+		conn, err := net.Dial("tcp", started[0].Addr)
+		return err == nil && conn.Close() == nil
+	})
 	return started[0].Addr
 }
 

@@ -46,7 +46,7 @@ func TestOwnNetwork(t *testing.T) {
 	e, namespace := scene(t, c)
 	addr := listening(t, e, "app")
 	host, port, _ := strings.Cut(addr, ":")
-	out := fenced(e, "app")(t, "busybox nslookup "+namespace+".app.1.web-1; nc -w 5 "+namespace+".app.1.web-1 "+port+" </dev/null && echo reached")
+	out := fenced(e, "app")(t, "busybox nslookup "+namespace+".app.1.web-1; nc -w 20 "+namespace+".app.1.web-1 "+port+" </dev/null && echo reached")
 	if !strings.Contains(out, host) || !strings.Contains(out, "reached") {
 		t.Errorf("a container does not find another one of its app by name:\n%s", out)
 	}

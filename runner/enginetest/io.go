@@ -112,12 +112,13 @@ func testRunTerminal(t *testing.T, f *fixture) {
 // size when a program that it has run ends (checkwinsize).
 const terminalSession = `trap 'echo interrupted; exit 9' INT
 shopt -s checkwinsize
-kind=none last=
+kind=none last= line=
 if [ -t 0 ] && [ -t 1 ] && [ -t 2 ]; then kind=tty; fi
 while :; do
 	cat /dev/null
 	if [ "$COLUMNS" != "$last" ]; then last=$COLUMNS; echo "size ${COLUMNS}x$LINES $kind"; fi
-	if read -r -t 0.1 line; then break; fi
+	if read -r -t 0.1 part; then line=$line$part; break; fi
+	line=$line$part # of a line that comes in pieces
 done
 echo "typed $line"
 while :; do sleep 1; done`

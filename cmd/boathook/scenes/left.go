@@ -35,7 +35,7 @@ type instance struct {
 // cmdClean waits until nothing is left of any deployment but the live release: clean.
 func cmdClean(ts *testscript.TestScript, neg bool, args []string) {
 	place, store := placeOf(ts), stored(ts)
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		left, err := Leftovers(context.Background(), place, store)
 		ts.Check(err)
 		if len(left) == 0 {

@@ -110,7 +110,7 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	case "container":
 		ask = func() bool { return hasState(ts, args[1:]) }
 	}
-	for deadline := time.Now().Add(time.Minute); !ask(); time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ask(); time.Sleep(30 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("%v has not come true", args)
 		}

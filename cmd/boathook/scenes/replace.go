@@ -42,7 +42,7 @@ func cmdSucceed(ts *testscript.TestScript, neg bool, args []string) {
 func successor(ts *testscript.TestScript, old *process, verb string) *process {
 	select {
 	case <-old.ended:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		ts.Fatalf("the boathook %s that was to be replaced does not end", verb)
 	}
 	ts.Check(old.err)

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
@@ -120,6 +121,9 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"people": cmdPeople, "old-key": cmdOldKey, "as": cmdAs, "json": cmdJSON, "denied": cmdDenied, "name": cmdName,
 	"narrow": cmdNarrow, "whole": cmdWhole,
 }
+
+// patience is how long a scene waits for what is to come true. Nothing is asserted about time.
+const patience = 3 * time.Minute
 
 // NeedDocker skips where no engine answers.
 func NeedDocker(t *testing.T) {

@@ -76,7 +76,7 @@ func (p *process) end(signal syscall.Signal) error {
 	select {
 	case <-p.ended:
 		return p.err
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		return fmt.Errorf("process %d does not end, and is killed: %v", p.Pid, p.Kill())
 	}
 }
@@ -92,7 +92,7 @@ func (p *process) raced() error {
 
 // says waits until a program has written a line of its log that fits, and returns what the groups of the pattern are.
 func (p *process) says(ts *testscript.TestScript, log string, line *regexp.Regexp) []string {
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		ended := p.over()
 		if found := line.FindStringSubmatch(ts.ReadFile(log)); found != nil {
 			return found[1:]

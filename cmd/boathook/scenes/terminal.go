@@ -50,7 +50,7 @@ func atTerminal(size pty.Winsize, file string, command []string, shown io.Writer
 		return 0, err
 	}
 	defer tty.Close()
-	defer time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() }).Stop()
+	defer time.AfterFunc(patience, func() { _ = cmd.Process.Kill() }).Stop()
 	s := &screen{changed: make(chan struct{}, 1)}
 	var reading sync.WaitGroup
 	reading.Go(func() { io.Copy(s, tty) }) // ends with EIO when the command and its children have ended
@@ -105,7 +105,7 @@ func (s *screen) do(tty *os.File, line string) (err error) {
 	verb, text, _ := strings.Cut(line, " ")
 	switch verb {
 	case "expect":
-		for late := time.After(time.Minute); !s.shows(text); {
+		for late := time.After(patience); !s.shows(text); {
 			select {
 			case <-s.changed:
 			case <-late:

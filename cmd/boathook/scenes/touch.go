@@ -17,7 +17,7 @@ import (
 // touch-in TYPE FILE. It waits for a first one: the local engine knows, and `ps` says, that one runs before that is on disk.
 func cmdTouchIn(ts *testscript.TestScript, neg bool, args []string) {
 	touch := map[string]func(*testscript.TestScript, string, string){"local": touchLocal, "docker": touchDocker}[ts.Getenv("ENGINE")]
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(30 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(30 * time.Millisecond) {
 		all, err := placeOf(ts).instances(context.Background())
 		ts.Check(err)
 		all = slices.DeleteFunc(all, func(i instance) bool { return i.Type != args[0] || !i.Running })

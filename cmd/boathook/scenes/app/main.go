@@ -33,11 +33,13 @@ func main() {
 			fmt.Println("tick", i)
 			time.Sleep(10 * time.Millisecond)
 		}
-	case "flood": // prints 30 MB as fast as it can, in lines so long that even a slow reader takes more than a MiB of them a second
-		for i := range 3_750 {
+	case "flood": // prints 6 MB a second, in lines so long that even a slow reader takes more than a MiB of them
+		for i := 0; ; i++ {
 			fmt.Printf("%07999d\n", i)
+			if i%4 == 3 {
+				time.Sleep(5 * time.Millisecond)
+			}
 		}
-		wait()
 	case "deaf": // lives, but never listens
 		fmt.Println("not listening")
 		wait()
