@@ -7,10 +7,10 @@ import (
 	"io"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"boathook/runner"
 )
@@ -18,8 +18,6 @@ import (
 const (
 	// pipeSize bounds what a pipe can hold, in bytes: what a process without privileges may ask for, pipe(7).
 	pipeSize = 1 << 20
-	// pipeWait is how long a read of what lies in a pipe may take. It is there already.
-	pipeWait = 100 * time.Millisecond
 	// endOfInput is what a terminal makes the end of its input of (VEOF, termios(3)).
 	endOfInput = "\x04"
 )
@@ -163,7 +161,7 @@ func (s *streams) interrupt() (err error) {
 	return err
 }
 
-// drain copies what lies in the pipes, at most as much as each can hold.
+// drain copies what lies in the pipes or the terminal, at most as much as each can hold. Nothing is waited for: what the process has written is there.
 func (s *streams) drain() (err error) {
 	for _, o := range s.out {
 		err = errors.Join(err, o.drain())
@@ -174,27 +172,42 @@ func (s *streams) drain() (err error) {
 func (o outlet) drain() error {
 	buf := make([]byte, 32<<10)
 	for left := pipeSize; left > 0; {
-		if err := o.from.SetReadDeadline(time.Now().Add(pipeWait)); err != nil {
-			return err
-		}
-		n, err := o.from.Read(buf)
-		left -= n
-		if _, err := o.to.Write(buf[:n]); err != nil {
+		n, err := readNow(o.from, buf)
+		if err != nil && !isEnd(err) {
 			return fmt.Errorf("output: %w", err)
 		}
-		if err == io.EOF || isEnd(err) {
+		if n <= 0 {
 			return nil
 		}
-		if err != nil {
+		left -= n
+		if _, err := o.to.Write(buf[:n]); err != nil {
 			return fmt.Errorf("output: %w", err)
 		}
 	}
 	return nil
 }
 
+// readNow reads what is there. It returns EAGAIN if that is nothing, and 0 bytes without an error at the end.
+func readNow(f *os.File, p []byte) (n int, err error) {
+	if err := f.SetReadDeadline(time.Time{}); err != nil {
+		return 0, err
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	failed := raw.Read(func(fd uintptr) (done bool) {
+		for n, err = unix.Read(int(fd), p); err == unix.EINTR; {
+			n, err = unix.Read(int(fd), p)
+		}
+		return true
+	})
+	return n, errors.Join(failed, err)
+}
+
 // isEnd tells whether an error says that there is no more to read now: of a terminal that nobody has open any more Linux says EIO, pty(7).
 func isEnd(err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.EIO)
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EIO)
 }
 
 // close closes our side and waits for what carry has begun. To give a terminal another size is nothing that a file which is being closed expects.
