@@ -147,7 +147,7 @@ func TestRoutesOfRestartedContainers(t *testing.T) {
 	})
 }
 
-// A container that crashes again and again is given up: it is told as crashed, its last words are kept, and scaling tries it anew.
+// A container that crashes again and again is given up: it is told as crashed, its last words are kept, and scaling and restarting try it anew.
 func TestCrashLoop(t *testing.T) {
 	r, d := alive(t, "echo no database; exit 3", 1, Limits{Crashes: 4, Grace: time.Minute})
 	var listed []apps.Container
@@ -158,7 +158,8 @@ func TestCrashLoop(t *testing.T) {
 		if len(listed) > 1 {
 			t.Errorf("told twice: %v", listed)
 		}
-		return len(listed) == 1 && listed[0].State == "crashed" && listed[0].Name == "worker-1"
+		return len(listed) == 1 && listed[0].State == "crashed" && listed[0].Name == "worker-1" &&
+			len(d.reconciler.crashes.given("my-app", "1")) == 1 // one that has ended is told so too, until it is replaced
 	})
 	eventually(t, "nothing is left of it", func() bool {
 		left, err := r.engine.List(t.Context(), runner.Selector{})
@@ -177,6 +178,10 @@ func TestCrashLoop(t *testing.T) {
 	err := d.Scale(t.Context(), "my-app", to(state.ProcessType{Name: "worker", Amount: 1, Size: "M"}), silent)
 	if err == nil || !strings.Contains(err.Error(), "no database") {
 		t.Errorf("scaling what still crashes: %v", err)
+	}
+	err = d.Restart(t.Context(), "my-app", nil, silent)
+	if err == nil || !strings.Contains(err.Error(), "worker is not restarted") || !strings.Contains(err.Error(), "no database") {
+		t.Errorf("restarting what still crashes: %v", err)
 	}
 }
 
@@ -236,6 +241,7 @@ func TestClaimedAppIsLeftAlone(t *testing.T) {
 func TestStrays(t *testing.T) {
 	r, d := alive(t, "sleep 600", 1, Limits{})
 	eventually(t, "it runs", func() bool { return len(r.running()) == 1 })
+	done := d.inHand.take("3") // before it is there, as the deployer looks for strays by itself too
 	for _, commit := range []string{"c2", "c3"} {
 		release := r.release(commit, "sleep 600")
 		spec, err := d.spec(state.App{Name: "my-app"}, release, nil, state.ProcessType{Name: "worker", Command: "sleep 600", Amount: 1, Size: "M"})
@@ -243,7 +249,6 @@ func TestStrays(t *testing.T) {
 		_, err = r.engine.Start(t.Context(), spec)
 		check(t, err)
 	}
-	done := d.inHand.take("3")
 	check(t, d.removeStrays(t.Context()))
 	if running := r.running(); len(running) != 2 || running["1/worker-1"] == "" || running["3/worker-1"] == "" {
 		t.Errorf("running: %v", running)

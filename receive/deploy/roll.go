@@ -37,13 +37,16 @@ func (r *rolling) divide(all []runner.Instance) (staying, leaving []runner.Insta
 	return staying, leaving
 }
 
-// restart replaces the type's containers by equal ones.
+// restart replaces the type's containers by equal ones, once those that are missing have been started.
 func (r *rolling) restart(ctx context.Context) error {
 	all, err := r.list(ctx)
 	if err != nil {
 		return err
 	}
 	staying, _ := r.divide(all)
+	if _, err := r.grow(ctx, staying); err != nil {
+		return err
+	}
 	return r.roll(ctx, all, staying)
 }
 

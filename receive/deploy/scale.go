@@ -39,7 +39,8 @@ func (d *Deployer) Scale(ctx context.Context, name string, want apps.Wish, waiti
 	})
 }
 
-// Restart replaces the app's containers one by one, all of them or those of some types, see roll.
+// Restart replaces the app's containers one by one, all of them or those of some types, see roll. It first starts those that are missing, as they were
+// given up.
 func (d *Deployer) Restart(ctx context.Context, name string, types []string, waiting func(line string)) error {
 	return d.onLive(ctx, name, "restart", waiting, func(app state.App, release state.Release, formation []state.ProcessType) error {
 		if app.Live == 0 {
