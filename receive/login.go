@@ -9,8 +9,8 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 )
 
-// endGrace is what sessions have to say goodbye when their access has ended.
-const endGrace = 10 * time.Second
+// endGrace is what sessions have to say goodbye when their access has ended: a deployment that is aborted first removes what it has started.
+const endGrace = time.Minute
 
 var errNobody = errors.New("not authenticated")
 

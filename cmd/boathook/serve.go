@@ -268,6 +268,10 @@ func (s *server) remote() string {
 	return fmt.Sprintf("ssh://git@%s/", net.JoinHostPort(s.appsURL.Hostname(), strconv.Itoa(port)))
 }
 
+// goodbye is what the sessions of a boathook that stops have to tell how what they do has ended: a deployment that is aborted first removes what it has
+// started. systemd gives twice as much.
+const goodbye = time.Minute
+
 // run serves until ctx ends, a listener fails or another boathook has come to replace this one, then closes everything: deployments under
 // way are aborted, retirements finished, requests answered, and apps go on running.
 func (s *server) run(ctx context.Context) error {
@@ -293,7 +297,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	err := s.shutWeb()
 	s.deployer.Interrupt()
-	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	grace, stop := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer stop()
 	err = errors.Join(err, s.ssh.Shutdown(grace))
 	work.Wait()
