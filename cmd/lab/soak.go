@@ -87,6 +87,10 @@ func (s *soak) measure(ctx context.Context, out io.Writer) (err error) {
 	if err := s.deployAll(ctx, out); err != nil {
 		return err
 	}
+	// A client that was killed does not see how its deployment ends.
+	if err := s.settle(ctx, "under way", s.underWay); err != nil {
+		return err
+	}
 	for _, a := range s.apps {
 		if err := s.auditApp(ctx, a); err != nil {
 			return err
@@ -246,9 +250,9 @@ func (s *soak) figures(engine string, took time.Duration) map[string]any {
 	}
 }
 
-// settle asks until nothing is left of what should go away by itself, for at most a minute.
+// settle asks until nothing is left of what should go away by itself, for at most three minutes.
 func (s *soak) settle(ctx context.Context, where string, left func(context.Context) ([]string, error)) error {
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		found, err := left(ctx)
 		if err != nil || len(found) == 0 {
 			return err

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -247,27 +248,55 @@ func (a *soakApp) fail(begin time.Time, err error) {
 	}
 }
 
+// soakDeployment is what the server has recorded of one.
+type soakDeployment struct{ Status, Commit string }
+
+func (d soakDeployment) underWay() bool {
+	return slices.Contains([]string{"queued", "building", "pushing", "starting"}, d.Status)
+}
+
+// recorded are all deployments of an app.
+func (s *soak) recorded(ctx context.Context, a *soakApp) (all []soakDeployment, err error) {
+	text, err := s.query(ctx, "", "deployments", a.name, "-n", "0", "--json")
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	return all, err
+}
+
+// underWay lists the deployments that have not ended.
+func (s *soak) underWay(ctx context.Context) (found []string, err error) {
+	for _, a := range s.apps {
+		all, err := s.recorded(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range all {
+			if d.underWay() {
+				found = append(found, fmt.Sprintf("%s: version %d %s", a.name, a.commits[d.Commit], d.Status))
+			}
+		}
+	}
+	return found, nil
+}
+
 // auditApp compares what the server has recorded of an app with what its clients have seen, with its branch and with what it answers.
 func (s *soak) auditApp(ctx context.Context, a *soakApp) error {
-	text, err := s.query(ctx, "", "deployments", a.name, "-n", "0", "--json")
+	all, err := s.recorded(ctx, a)
 	if err != nil {
-		return err
-	}
-	var all []struct{ Status, Commit string }
-	if err := json.Unmarshal(text, &all); err != nil {
 		return err
 	}
 	live, commit, succeeded := 0, "", map[int]bool{}
 	for _, d := range all {
 		s.results[d.Status]++
 		version := a.commits[d.Commit]
-		switch d.Status {
-		case "success":
+		switch {
+		case d.Status == "success":
 			succeeded[version] = true
 			if version > live {
 				live, commit = version, d.Commit
 			}
-		case "queued", "building", "pushing", "starting":
+		case d.underWay():
 			s.breach("%s: the deployment of version %d reads %s although nothing is under way", a.name, version, d.Status)
 		}
 	}

@@ -15,7 +15,7 @@ type testEvent struct{ Action, Package, Test, Key, Value, Output string }
 
 // runTests runs tests of the module and tells attribute what they have noted with testing.T.Attr. A test that fails or is skipped breaks a promise.
 func runTests(ctx context.Context, attribute func(test, key, value string), args ...string) (broken []string, err error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-C", moduleDir(), "-json", "-count", "1", "-timeout", "60m"}, args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-C", moduleDir(), "-json", "-count", "1", "-timeout", "120m"}, args...)...)
 	lines, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
