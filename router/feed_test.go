@@ -242,6 +242,11 @@ func TestFollowerAlone(t *testing.T) {
 	leave := b.follow(feed)
 	<-first.Known()
 	leave()
+	first.Keep()
+	beside := aFile(t)
+	if text, err := os.ReadFile(file); err != nil || os.WriteFile(beside, text, 0o600) != nil {
+		t.Fatalf("while the first serves: %v", err)
+	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -258,6 +263,7 @@ func TestFollowerAlone(t *testing.T) {
 		word             string
 	}{
 		{"the same machine", file, "one", 200, "kept"},
+		{"while the first serves", beside, "one", 200, "kept"},
 		{"started anew", file, "two", 503, "no table"},
 		{"no file", aFile(t), "one", 503, "no table"},
 		{"broken", broken, "one", 503, "no table"},

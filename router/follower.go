@@ -30,6 +30,7 @@ type Follower struct {
 
 	changed chan struct{} // holds a token when the table is to be kept
 	keeping sync.WaitGroup
+	writing sync.Mutex // orders the writers of the file; taken before mu
 
 	mu      sync.Mutex // guards what follows
 	table   roll
@@ -197,16 +198,24 @@ func (f *Follower) learn() {
 // keep writes the table to the file whenever it has changed, until Close.
 func (f *Follower) keep() {
 	for range f.changed {
-		f.mu.Lock()
-		kept := keptTable{f.boot, append([]Route{}, f.table...)}
-		f.mu.Unlock()
-		text, err := json.Marshal(kept)
-		if err == nil {
-			err = atomicwriter.WriteFile(f.file, text, 0o600)
-		}
-		if err != nil {
-			f.log.Error("table not kept", "err", err)
-		}
+		f.Keep()
+	}
+}
+
+// Keep writes the table to the file. That is done after each change as well, but nobody waits for it there: who starts another Follower with the same
+// file calls this before.
+func (f *Follower) Keep() {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	f.mu.Lock()
+	kept := keptTable{f.boot, append([]Route{}, f.table...)}
+	f.mu.Unlock()
+	text, err := json.Marshal(kept)
+	if err == nil {
+		err = atomicwriter.WriteFile(f.file, text, 0o600)
+	}
+	if err != nil {
+		f.log.Error("table not kept", "err", err)
 	}
 }
 

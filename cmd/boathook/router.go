@@ -88,6 +88,7 @@ func (r *routing) open(ctx context.Context) (err error) {
 	}
 	r.follower = router.NewFollower(cfg, filepath.Join(dir, "table.json"), bootID())
 	r.onClose(r.follower.Close)
+	r.upgrades.prepare(r.follower.Keep)             // the next one may find no boathook to follow
 	r.onClose(r.follow(context.WithoutCancel(ctx))) // until the last requests are answered: who routes elsewhere is waited for
 	r.openWeb(r.follower.Router)
 	if err := r.openMetrics(); err != nil {

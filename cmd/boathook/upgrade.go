@@ -32,6 +32,9 @@ type upgrades struct {
 	held inherited // the sockets of the boathook that this one replaces
 	stop context.CancelFunc
 	work sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	before func()     // see prepare
 }
 
 // openUpgrades takes over the sockets of the boathook that has started this one, if any. There can be one upgrades in a process.
@@ -68,10 +71,31 @@ func (u *upgrades) listen(ctx context.Context) {
 			return
 		case <-asked:
 		}
+		u.prepared()
 		u.log.Info("starting the boathook that replaces this one")
 		if err := u.Upgrade(); err != nil {
 			u.log.Error("not replaced: this boathook goes on serving", "err", err)
 		}
+	}
+}
+
+// prepare has f called before another boathook is started.
+func (u *upgrades) prepare(f func()) {
+	if u == nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.before = f
+}
+
+// prepared calls what prepare was given.
+func (u *upgrades) prepared() {
+	u.mu.Lock()
+	before := u.before
+	u.mu.Unlock()
+	if before != nil {
+		before()
 	}
 }
 
