@@ -126,6 +126,28 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// reticent is an engine that tells no changes.
+type reticent struct{ runner.Engine }
+
+func (reticent) Watch(ctx context.Context, _ runner.Selector) (<-chan []runner.Instance, error) {
+	snapshots := make(chan []runner.Instance)
+	context.AfterFunc(ctx, func() { close(snapshots) })
+	return snapshots, nil
+}
+
+// TestCrashThatIsNotTold has an app crash that is waited for, which the engine does not tell before the time to boot is over.
+func TestCrashThatIsNotTold(t *testing.T) {
+	onStage(t, Limits{Grace: time.Millisecond}, func(t *testing.T, s *stage) {
+		s.d.Engine = reticent{s.d.Engine}
+		out, err := s.deploy(t.Context(), map[string]string{"web": "die"})
+		var failure *Failure
+		if !errors.As(err, &failure) || failure.Status != state.CrashedError || !strings.Contains(out, "       no database\n") {
+			t.Errorf("ended with %v\n%s", err, out)
+		}
+		s.untouched(t, state.CrashedError)
+	})
+}
+
 // untouched checks that version 1 serves, and that nothing is left of version 2.
 func (s *stage) untouched(t *testing.T, status state.Status) {
 	t.Helper()

@@ -117,7 +117,25 @@ func (r *deployment) waitFor(ctx context.Context, instances []runner.Instance) e
 			return untilStayed(groupCtx, r.Limits.Grace)
 		})
 	}
-	return r.because(limited, group.Wait())
+	err := group.Wait()
+	if err != nil && errors.Is(context.Cause(limited), errBoot) {
+		if failure := r.overlooked(context.WithoutCancel(ctx), instances); failure != nil {
+			return failure
+		}
+	}
+	return r.because(limited, err)
+}
+
+// overlooked is crashIn for containers of which the guard has said nothing yet: an engine that has much to do tells of an end late.
+func (r *deployment) overlooked(ctx context.Context, instances []runner.Instance) *Failure {
+	present, err := r.Engine.List(ctx, runner.Selector{App: r.app.Name, Release: r.id})
+	if err != nil {
+		return nil // the time-out is true in any case
+	}
+	present = slices.DeleteFunc(present, func(i runner.Instance) bool {
+		return !slices.ContainsFunc(instances, func(one runner.Instance) bool { return one.ID == i.ID })
+	})
+	return r.crashIn(ctx, present, len(instances))
 }
 
 // errBoot is the cause of a context that ended by Limits.Boot.
