@@ -145,8 +145,9 @@ func TestCustomerBodiless(t *testing.T) {
 
 // TestCustomerCutShort sees that an answer was cut short, in both framings, and when it stops for too long.
 func TestCustomerCutShort(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	onBothProtocols(t, func(t *testing.T, c *customer) {
-		c.open(router.Config{Idle: time.Second}, func(w http.ResponseWriter, r *http.Request) {
+		c.open(router.Config{Idle: 3 * time.Second}, func(w http.ResponseWriter, r *http.Request) {
 			if length := r.Header.Get("X-Length"); length != "" {
 				w.Header().Set("Content-Length", length)
 			}

@@ -39,8 +39,14 @@ func TellOfEnds(r *Router, now time.Time) { r.tellOfEnds(now) }
 // FarAway is farAway.
 var FarAway = farAway
 
-// HasEnded tells whether the other side of a connection has ended it, and nothing is left to read.
-func HasEnded(c net.Conn) bool { return peek(c) == ended }
+// HasEnded tells whether the other side of a connection has ended it, and nothing is left to read, or the connection is closed here.
+func HasEnded(c *net.TCPConn) bool {
+	raw, err := c.SyscallConn()
+	return err != nil || raw.Control(func(uintptr) {}) != nil || peek(c) == ended
+}
 
 // ForceNetHTTP has net/http serve every connection of s.
 func ForceNetHTTP(s *Server) { s.slow = true }
+
+// AwaitNewcomers has Shutdown wait for newcomers for as long as limit.
+func AwaitNewcomers(s *Server, limit time.Duration) { s.newcomers = limit }

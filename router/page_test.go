@@ -319,7 +319,7 @@ func (l *accessLines) all() []string {
 }
 
 // TestSlowReader reads nothing of a page. No container waits for it, and the request ends all the same.
-func TestSlowReader(t *testing.T) { onBothPaths(t, testSlowReader) }
+func TestSlowReader(t *testing.T) { t.Parallel(); onBothPaths(t, testSlowReader) }
 
 func testSlowReader(t *testing.T, on path) {
 	for _, test := range []struct {
@@ -327,7 +327,7 @@ func testSlowReader(t *testing.T, on path) {
 		over int // requests that end before their client does
 	}{{time.Hour, 0}, {100 * time.Millisecond, 1}} {
 		log, begun := newAccessLines(), make(chan struct{})
-		f := newFront(t, on, router.Config{Idle: test.idle, FirstByte: 500 * time.Millisecond, AccessLog: log})
+		f := newFront(t, on, router.Config{Idle: test.idle, FirstByte: 3 * time.Second, AccessLog: log})
 		r := route(app(t, "web-1", func(_ http.ResponseWriter, r *http.Request) {
 			close(begun)
 			<-r.Context().Done()

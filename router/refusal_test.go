@@ -102,10 +102,10 @@ func testRefusals(t *testing.T, on path) {
 }
 
 // TestSlowClient holds a body back; the container must not be blamed nor held.
-func TestSlowClient(t *testing.T) { onBothPaths(t, testSlowClient) }
+func TestSlowClient(t *testing.T) { t.Parallel(); onBothPaths(t, testSlowClient) }
 
 func testSlowClient(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Idle: 500 * time.Millisecond})
+	f := newFront(t, on, router.Config{Idle: 3 * time.Second})
 	f.Set(route(silent(t)))
 	conn, r := f.dial()
 	write(t, conn, "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 10\r\n\r\n12345")
@@ -122,10 +122,10 @@ func testSlowClient(t *testing.T, on path) {
 }
 
 // TestIdle stops in the middle of an answer: it is cut off, not ended as if it were whole.
-func TestIdle(t *testing.T) { onBothPaths(t, testIdle) }
+func TestIdle(t *testing.T) { t.Parallel(); onBothPaths(t, testIdle) }
 
 func testIdle(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Idle: 500 * time.Millisecond})
+	f := newFront(t, on, router.Config{Idle: 3 * time.Second})
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		_ = http.NewResponseController(w).Flush()
@@ -138,10 +138,10 @@ func testIdle(t *testing.T, on path) {
 }
 
 // TestStuckClient never reads: its request ends all the same.
-func TestStuckClient(t *testing.T) { onBothPaths(t, testStuckClient) }
+func TestStuckClient(t *testing.T) { t.Parallel(); onBothPaths(t, testStuckClient) }
 
 func testStuckClient(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Idle: 500 * time.Millisecond})
+	f := newFront(t, on, router.Config{Idle: 3 * time.Second})
 	f.Set(route(app(t, "web-1", func(w http.ResponseWriter, _ *http.Request) {
 		for range 1 << 10 {
 			if _, err := w.Write(make([]byte, 64<<10)); err != nil {

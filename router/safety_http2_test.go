@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -75,7 +76,14 @@ func TestSafetyHTTP2(t *testing.T) {
 			t.Parallel()
 			a := newTape(t, manner{})
 			log := &journal{}
-			dial, shut := newGate(t, router.Config{Log: log.logger()}, a, secured)
+			cfg, told := router.Config{Log: log.logger()}, make(chan struct{})
+			if row.saw == nil { // the router may connect to the app before it has read what is wrong: nothing comes of that until the client is told
+				cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					<-told
+					return new(net.Dialer).DialContext(ctx, network, addr)
+				}
+			}
+			dial, shut := newGate(t, cfg, a, secured)
 			plain, err := net.Dial("tcp", dial().RemoteAddr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -83,6 +91,7 @@ func TestSafetyHTTP2(t *testing.T) {
 			defer plain.Close()
 			_ = plain.SetDeadline(time.Now().Add(patience))
 			back := row.send(t, tls.Client(plain, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}))
+			close(told)
 			shut()
 			a.await(t)
 			if back != row.back {

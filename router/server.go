@@ -24,6 +24,8 @@ type Server struct {
 	patrol *patrol
 	slow   bool // everything goes to web, for tests
 
+	newcomers time.Duration // newcomerTime, but for tests
+
 	closing atomic.Bool     // no new connections, and on those that there are no more than the request under way
 	ended   atomic.Bool     // no requests any more
 	ctx     context.Context // ends with the patrol, and with what has just been accepted
@@ -57,7 +59,7 @@ func NewServer(r *Router) *Server {
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the app's
 		ErrorLog:                     slog.NewLogLogger(r.cfg.Log.Handler(), slog.LevelDebug),
 	}
-	s := &Server{router: r, web: web, handed: newHandover(), patrol: newPatrol(r.cfg), listeners: make(map[net.Listener]struct{})}
+	s := &Server{router: r, web: web, handed: newHandover(), patrol: newPatrol(r.cfg), newcomers: newcomerTime, listeners: make(map[net.Listener]struct{})}
 	web.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			s.arriving.Add(-1)
@@ -216,7 +218,7 @@ func (s *Server) serve(c *conn) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.refuseMore()
 	s.accepting.Wait()
-	newcomers := time.Now().Add(newcomerTime)
+	newcomers := time.Now().Add(s.newcomers)
 	until(ctx, func() bool { return s.arriving.Load() == 0 || time.Now().After(newcomers) })
 	_ = s.web.Shutdown(ctx) // an error is that ctx has ended
 	until(ctx, func() bool { return s.patrol.dismiss(time.Now().After(newcomers)) == 0 })

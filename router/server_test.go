@@ -168,15 +168,20 @@ func TestShutdownCut(t *testing.T) {
 }
 
 // TestClock closes connections whose clients do not get on.
-func TestClock(t *testing.T) { onBothPaths(t, testClock) }
+func TestClock(t *testing.T) { t.Parallel(); onBothPaths(t, testClock) }
 
 func testClock(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Header: 300 * time.Millisecond, KeepAlive: 300 * time.Millisecond})
+	f := newFront(t, on, router.Config{Header: 3 * time.Second, KeepAlive: 3 * time.Second})
 	f.Set(route(app(t, "web-1", says("shop"))))
-	for _, sent := range []string{"", "G", "GET / HTTP/1.1\r\nHost: sh", "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"} {
+	starts := []string{"", "G", "GET / HTTP/1.1\r\nHost: sh", "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"}
+	var readers []io.Reader
+	for _, sent := range starts {
 		conn, r := f.dial()
 		write(t, conn, "%s", sent)
-		got, err := io.ReadAll(r)
+		readers = append(readers, r)
+	}
+	for i, sent := range starts {
+		got, err := io.ReadAll(readers[i])
 		if err != nil {
 			t.Errorf("after %q: %v", sent, err)
 		}

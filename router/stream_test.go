@@ -121,6 +121,7 @@ func testExpect(t *testing.T, on path) {
 	f.Set(route(app(t, "web-1", echo)))
 	conn, r := f.dial()
 	for range 200 { // the container's own 100 and that of net/http's server come in any order
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		write(t, conn, "POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
 		if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 100 {
 			t.Fatal(res, err)
@@ -353,10 +354,10 @@ func TestStrayBytes(t *testing.T) {
 }
 
 // TestIdleTunnel ends an upgraded connection on which nothing moves.
-func TestIdleTunnel(t *testing.T) { onBothPaths(t, testIdleTunnel) }
+func TestIdleTunnel(t *testing.T) { t.Parallel(); onBothPaths(t, testIdleTunnel) }
 
 func testIdleTunnel(t *testing.T, on path) {
-	f := newFront(t, on, router.Config{Idle: 500 * time.Millisecond})
+	f := newFront(t, on, router.Config{Idle: 3 * time.Second})
 	f.Set(route(script(t, func(conn net.Conn, r *bufio.Reader) {
 		if _, err := http.ReadRequest(r); err == nil {
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"boathook/router"
 )
@@ -18,6 +19,20 @@ func TestSuccession(t *testing.T) {
 	}
 }
 
+// another is one more listener on the socket of l, which is open until all of them are closed.
+func another(t *testing.T, l net.Listener) net.Listener {
+	t.Helper()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if l, err = net.FileListener(file); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func testSuccession(t *testing.T, p protocol) {
 	r := router.New(router.Config{})
 	t.Cleanup(func() { _ = r.Close() })
@@ -28,17 +43,9 @@ func testSuccession(t *testing.T, p protocol) {
 	}
 	defer listener.Close()
 	begin := func() *router.Server {
-		file, err := listener.(*net.TCPListener).File()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		l, err := net.FileListener(file)
-		if err != nil {
-			t.Fatal(err)
-		}
 		s := router.NewServer(r)
-		go p.serve(t, s, l) // until Shutdown
+		router.AwaitNewcomers(s, time.Minute)
+		go p.serve(t, s, another(t, listener)) // until Shutdown
 		return s
 	}
 	server := begin()

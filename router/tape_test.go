@@ -143,10 +143,23 @@ func differs(m message, exact []byte) string {
 	return ""
 }
 
-// await polls until nobody is connected any more: what the app will ever get, it has got.
+// await polls until nobody is connected any more: what the app will ever get, it has got. Before that it sees to it that all who have connected are known,
+// by a connection of its own, which is accepted after theirs.
 func (a *tape) await(t testing.TB) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	last, err := net.Dial("tcp", a.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer last.Close()
+	_ = last.SetDeadline(time.Now().Add(patience))
+	if err := last.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, last); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		a.mu.Lock()
 		n := len(a.open)
 		a.mu.Unlock()

@@ -44,7 +44,7 @@ func TestWary(t *testing.T) {
 	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); peek(conn) != ended; {
+	for deadline := time.Now().Add(20 * time.Second); peek(conn) != ended; {
 		if time.Now().After(deadline) {
 			t.Fatal("the end does not arrive")
 		}
