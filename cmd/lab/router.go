@@ -76,8 +76,9 @@ func runRouter(ctx context.Context, args []string, out io.Writer) (figures map[s
 	}
 	run := routerRun{out: out}
 	fs := flag.NewFlagSet("lab router", flag.ContinueOnError)
-	fs.IntVar(&run.rounds, "rounds", 7, "measurements of each kind, beside one that is not counted")
-	fs.DurationVar(&run.duration, "duration", time.Second, "time of a measurement")
+	// Many short measurements say more than a few long ones: what disturbs a machine lasts for a second or so, and then meets all rivals of a round.
+	fs.IntVar(&run.rounds, "rounds", 21, "measurements of each kind, beside one that is not counted")
+	fs.DurationVar(&run.duration, "duration", 400*time.Millisecond, "time of a measurement")
 	fs.IntVar(&run.connections, "connections", 32, "client connections")
 	cases := fs.String("cases", strings.Join(names, ",")+",memory", "what to measure")
 	rivals := fs.String("rivals", strings.Join(rivalNames, ","), "whom to measure; boathook and nginx always are")

@@ -8,27 +8,27 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// tick is the unit of times in /proc/PID/stat: USER_HZ, which is 100 on every architecture that Go runs on.
-const tick = time.Second / 100
-
-// cpuOf is the time that a process and its children have spent, in user and in system mode, on all threads (proc(5)).
+// cpuOf is the time that a process and those that descend from it have spent, in user and in system mode, on all threads: of those that still run, in
+// nanoseconds. The times in /proc/PID/stat are hundredths of a second.
 func cpuOf(pid int) (total time.Duration, err error) {
 	for _, pid := range family(pid) {
-		stat, err := readStat(pid)
-		if err != nil {
-			return 0, err
+		var spent unix.Timespec
+		if err := unix.ClockGettime(cpuClock(pid), &spent); err != nil {
+			return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
 		}
-		for _, field := range stat[11:15] { // utime stime cutime cstime
-			n, err := strconv.ParseInt(field, 10, 64)
-			if err != nil {
-				return 0, err
-			}
-			total += time.Duration(n) * tick
-		}
+		total += time.Duration(spent.Nano())
 	}
 	return total, nil
+}
+
+// cpuClock is the clock of a process's CPU time: clock_getcpuclockid(3), as Linux numbers them (include/linux/posix-timers.h).
+func cpuClock(pid int) int32 {
+	const scheduled = 2 // CPUCLOCK_SCHED
+	return ^int32(pid)<<3 | scheduled
 }
 
 // family is a process and all that descend from it.

@@ -42,7 +42,7 @@ func (r *rival) load(ctx context.Context, c routerCase, connections, rate int, d
 	if err != nil {
 		return cost{}, err
 	}
-	found := cost{cpu: (after - before) * 1000 / time.Duration(full.Requests), full99: full.P99, requests: full.Requests}
+	found := cost{cpu: (after - before) * 1000 / time.Duration(full.Requests+full.Before), full99: full.P99, requests: full.Requests}
 	if rate > 0 {
 		paced, err := r.send(ctx, c, connections, rate, duration)
 		if err != nil {
@@ -55,6 +55,7 @@ func (r *rival) load(ctx context.Context, c routerCase, connections, rate int, d
 
 // seen is what clients saw.
 type seen struct {
+	Before   int // requests that made the connections, those of the proxy to the app too; they count as nothing else
 	Requests int
 	P50, P99 time.Duration
 }
@@ -80,6 +81,9 @@ func (r *rival) send(ctx context.Context, c routerCase, connections, rate int, d
 	return s, nil
 }
 
+// warmth is how many requests each client sends before the measurement.
+const warmth = 3
+
 // load is the client's side: each connection sends a request when it has the answer to the last.
 type load struct {
 	addr, path     string
@@ -90,6 +94,9 @@ type load struct {
 	duration       time.Duration
 	requests       [][]byte // one for each host
 
+	warming sync.WaitGroup // clients that are not ready yet
+	begun   chan struct{}  // closed when all are
+
 	mu        sync.Mutex // guards what follows
 	latencies []time.Duration
 	errs      []error
@@ -97,7 +104,7 @@ type load struct {
 
 // runLoad reports the number of requests and how long they took, in nanoseconds.
 func runLoad(ctx context.Context, args []string, _ io.Writer) (map[string]any, error) {
-	l := &load{}
+	l := &load{begun: make(chan struct{})}
 	fs := flag.NewFlagSet("lab router load", flag.ContinueOnError)
 	fs.StringVar(&l.addr, "addr", "", "address of the proxy")
 	fs.StringVar(&l.path, "path", "/2", "the number of bytes to ask for")
@@ -117,53 +124,77 @@ func runLoad(ctx context.Context, args []string, _ io.Writer) (map[string]any, e
 	for n := range l.hosts {
 		l.requests = append(l.requests, l.compose(hostName(n)))
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.duration)
-	defer cancel()
 	var clients sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.warming.Add(l.connections)
 	for n := range l.connections {
 		clients.Go(func() { l.client(ctx, n) })
 	}
+	l.warming.Wait()
+	defer time.AfterFunc(l.duration, cancel).Stop()
+	close(l.begun)
 	clients.Wait()
 	if len(l.errs) > 0 || len(l.latencies) == 0 {
 		return nil, fmt.Errorf("%d requests, %d failures: %w", len(l.latencies), len(l.errs), errors.Join(l.errs[:min(1, len(l.errs))]...))
 	}
 	slices.Sort(l.latencies)
 	at := func(share float64) int64 { return int64(l.latencies[int(share*float64(len(l.latencies)-1))]) }
-	return map[string]any{"Requests": len(l.latencies), "P50": at(0.5), "P99": at(0.99)}, nil
+	return map[string]any{"Before": warmth * l.connections, "Requests": len(l.latencies), "P50": at(0.5), "P99": at(0.99)}, nil
 }
 
 // client sends one request after the other until ctx ends.
 func (l *load) client(ctx context.Context, n int) {
-	var took []time.Duration
+	c := &caller{load: l}
 	var err error
-	var c *line
-	if !l.closes {
-		c, err = dialLine(l.addr, l.secure)
+	for i := 0; i < warmth && err == nil; i++ {
+		_, err = c.ask(n)
 	}
+	l.warming.Done()
+	<-l.begun
+	var took []time.Duration
 	pace := l.pace(n)
 	for i := n; ctx.Err() == nil && err == nil; i += l.connections {
 		begin := pace.next()
-		if c == nil {
-			if c, err = dialLine(l.addr, l.secure); err != nil {
-				break
-			}
-		}
-		if err = c.exchange(l.requests[i%len(l.requests)]); err == nil {
-			took = append(took, time.Since(begin))
-		}
-		if l.closes {
-			_ = c.Close()
-			c = nil
+		var end time.Time
+		if end, err = c.ask(i); err == nil {
+			took = append(took, end.Sub(begin))
 		}
 	}
-	if c != nil {
-		_ = c.Close()
-	}
+	c.leave()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.latencies = append(l.latencies, took...)
 	if err != nil {
 		l.errs = append(l.errs, err)
+	}
+}
+
+// caller is a client with its connection, nil while there is none.
+type caller struct {
+	*load
+	line *line
+}
+
+// ask sends the request to the host of a turn, and returns when the answer was there.
+func (v *caller) ask(turn int) (end time.Time, err error) {
+	if v.line == nil {
+		if v.line, err = dialLine(v.addr, v.secure); err != nil {
+			return end, err
+		}
+	}
+	err = v.line.exchange(v.requests[turn%len(v.requests)])
+	end = time.Now()
+	if v.closes {
+		v.leave()
+	}
+	return end, err
+}
+
+func (v *caller) leave() {
+	if v.line != nil {
+		_ = v.line.Close()
+		v.line = nil
 	}
 }
 
