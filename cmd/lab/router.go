@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// The promises of `lab router`. Ratios are to nginx in the same round.
+// The promises of `lab router`. Ratios are to nginx in the same run.
 const (
 	routerCPU    = 1.0  // of nginx's, on the cases that are promised
 	routerP99    = 1.0  // the same, with half as many requests as nginx takes and with as many as each takes
@@ -76,9 +76,8 @@ func runRouter(ctx context.Context, args []string, out io.Writer) (figures map[s
 	}
 	run := routerRun{out: out}
 	fs := flag.NewFlagSet("lab router", flag.ContinueOnError)
-	// Many short measurements say more than a few long ones: what disturbs a machine lasts for a second or so, and then meets all rivals of a round.
-	fs.IntVar(&run.rounds, "rounds", 21, "measurements of each kind, beside one that is not counted")
-	fs.DurationVar(&run.duration, "duration", 400*time.Millisecond, "time of a measurement")
+	fs.IntVar(&run.rounds, "rounds", 80, "turns of each rival in each case, beside one that does not count")
+	fs.DurationVar(&run.duration, "duration", 100*time.Millisecond, "time of a turn")
 	fs.IntVar(&run.connections, "connections", 32, "client connections")
 	cases := fs.String("cases", strings.Join(names, ",")+",memory", "what to measure")
 	rivals := fs.String("rivals", strings.Join(rivalNames, ","), "whom to measure; boathook and nginx always are")
@@ -102,21 +101,16 @@ func runRouter(ctx context.Context, args []string, out io.Writer) (figures map[s
 	return field.measure(ctx, run)
 }
 
-// measure takes rounds, the first of which is not counted.
+// measure takes one case after the other.
 func (f *field) measure(ctx context.Context, run routerRun) (map[string]any, []string, error) {
-	first := results{}
-	if err := f.goRound(ctx, run, 0, run.duration/4, first); err != nil {
-		return nil, nil, err
-	}
-	for _, c := range f.cases(run) {
-		f.rates[c.name] = first.rate(c.name, run.duration/4) / 2
-	}
 	taken := results{}
-	for round := range run.rounds {
-		if err := f.goRound(ctx, run, round, run.duration, taken); err != nil {
-			return nil, nil, err
+	for _, c := range f.cases(run) {
+		costs, err := f.measureCase(ctx, run, c)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		fmt.Fprintf(run.out, "round %d of %d\n", round+1, run.rounds)
+		taken[c.name] = costs
+		fmt.Fprintln(run.out, "measured:", c.name)
 	}
 	figures, broken := f.report(run, taken)
 	if !slices.Contains(run.cases, "memory") {
@@ -131,21 +125,6 @@ func (f *field) measure(ctx context.Context, run routerRun) (map[string]any, []s
 		broken = append(broken, fmt.Sprintf("%.1f MB with 1,000 connections, promised %.0f", memory["boathook"], routerMemory))
 	}
 	return figures, broken, nil
-}
-
-// goRound measures every case through every rival, beginning with another one each round.
-func (f *field) goRound(ctx context.Context, run routerRun, round int, duration time.Duration, taken results) error {
-	for _, c := range f.cases(run) {
-		for i := range f.rivals {
-			r := f.rivals[(i+round)%len(f.rivals)]
-			cost, err := r.load(ctx, c, run.connections, f.rates[c.name], duration)
-			if err != nil {
-				return fmt.Errorf("%s through %s: %w", c.name, r.name, err)
-			}
-			taken.note(c.name, r.name, cost)
-		}
-	}
-	return nil
 }
 
 func (f *field) cases(run routerRun) (chosen []routerCase) {

@@ -49,11 +49,10 @@ type field struct {
 	app    *exec.Cmd
 	addr   string // of the app
 	rivals []*rival
-	rates  map[string]int // requests a second at which latencies are taken, by case: half of what nginx takes
 }
 
 func openField(ctx context.Context, dir string, run routerRun) (_ *field, err error) {
-	f := &field{dir: dir, rates: map[string]int{}}
+	f := &field{dir: dir}
 	defer func() {
 		if err != nil {
 			f.close()

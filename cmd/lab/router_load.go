@@ -12,77 +12,22 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// cost is what a measurement found.
-type cost struct {
-	cpu      time.Duration // of the proxy per 1,000 requests, as many as it takes
-	p50, p99 time.Duration // at the case's rate
-	full99   time.Duration // p99 with as many requests as it takes, where proxy, app and clients wait for each other's turns
-	requests int           // that it took
-}
-
-// load sends requests through r for a while, as many as it takes, and then as many a second as the case's rate is, unless that is not known yet.
-func (r *rival) load(ctx context.Context, c routerCase, connections, rate int, duration time.Duration) (cost, error) {
-	before, err := cpuOf(r.process.Process.Pid)
-	if err != nil {
-		return cost{}, err
-	}
-	full, err := r.send(ctx, c, connections, 0, duration)
-	if err != nil {
-		return cost{}, err
-	}
-	after, err := cpuOf(r.process.Process.Pid)
-	if err != nil {
-		return cost{}, err
-	}
-	found := cost{cpu: (after - before) * 1000 / time.Duration(full.Requests+full.Before), full99: full.P99, requests: full.Requests}
-	if rate > 0 {
-		paced, err := r.send(ctx, c, connections, rate, duration)
-		if err != nil {
-			return cost{}, err
-		}
-		found.p50, found.p99 = paced.P50, paced.P99
-	}
-	return found, nil
-}
-
-// seen is what clients saw.
+// seen is what clients saw in some turns.
 type seen struct {
-	Before   int // requests that made the connections, those of the proxy to the app too; they count as nothing else
 	Requests int
 	P50, P99 time.Duration
 }
 
-// send has clients in a process of their own send requests through r.
-func (r *rival) send(ctx context.Context, c routerCase, connections, rate int, duration time.Duration) (seen, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return seen{}, err
-	}
-	args := append([]string{"router", "load", "-addr", r.ports[c.door], "-connections", strconv.Itoa(connections), "-duration", duration.String(), "-rate", strconv.Itoa(rate)},
-		c.load...)
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Stderr = os.Stderr
-	report, err := cmd.Output()
-	if err != nil {
-		return seen{}, err
-	}
-	var s seen
-	if err := json.Unmarshal(report, &s); err != nil || s.Requests == 0 {
-		return seen{}, fmt.Errorf("the load reports %q: %w", report, err)
-	}
-	return s, nil
-}
-
-// warmth is how many requests each client sends before the measurement.
-const warmth = 3
+// loadReport is what clients saw in all turns that count: in those without a rate, and in those with one.
+type loadReport struct{ Full, Paced seen }
 
 // load is the client's side: each connection sends a request when it has the answer to the last.
 type load struct {
@@ -90,21 +35,14 @@ type load struct {
 	body, hosts    int
 	closes, secure bool
 	connections    int
-	rate           int
-	duration       time.Duration
 	requests       [][]byte // one for each host
-
-	warming sync.WaitGroup // clients that are not ready yet
-	begun   chan struct{}  // closed when all are
-
-	mu        sync.Mutex // guards what follows
-	latencies []time.Duration
-	errs      []error
+	callers        []*caller
+	full, paced    []time.Duration // how long requests have taken in the turns that count
 }
 
-// runLoad reports the number of requests and how long they took, in nanoseconds.
-func runLoad(ctx context.Context, args []string, _ io.Writer) (map[string]any, error) {
-	l := &load{begun: make(chan struct{})}
+// runLoad takes turns, which it reads from its standard input, and reports at its end.
+func runLoad(ctx context.Context, args []string, out io.Writer) (map[string]any, error) {
+	l := &load{}
 	fs := flag.NewFlagSet("lab router load", flag.ContinueOnError)
 	fs.StringVar(&l.addr, "addr", "", "address of the proxy")
 	fs.StringVar(&l.path, "path", "/2", "the number of bytes to ask for")
@@ -113,8 +51,6 @@ func runLoad(ctx context.Context, args []string, _ io.Writer) (map[string]any, e
 	fs.BoolVar(&l.closes, "close", false, "a connection a request")
 	fs.BoolVar(&l.secure, "tls", false, "with TLS")
 	fs.IntVar(&l.connections, "connections", 32, "how many")
-	fs.IntVar(&l.rate, "rate", 0, "requests a second, on all connections; 0 for as many as are answered")
-	fs.DurationVar(&l.duration, "duration", time.Second, "how long")
 	if err := fs.Parse(args); err != nil {
 		return nil, errUsage
 	}
@@ -124,78 +60,95 @@ func runLoad(ctx context.Context, args []string, _ io.Writer) (map[string]any, e
 	for n := range l.hosts {
 		l.requests = append(l.requests, l.compose(hostName(n)))
 	}
-	var clients sync.WaitGroup
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	l.warming.Add(l.connections)
 	for n := range l.connections {
-		clients.Go(func() { l.client(ctx, n) })
+		l.callers = append(l.callers, &caller{load: l, next: n})
 	}
-	l.warming.Wait()
-	defer time.AfterFunc(l.duration, cancel).Stop()
-	close(l.begun)
-	clients.Wait()
-	if len(l.errs) > 0 || len(l.latencies) == 0 {
-		return nil, fmt.Errorf("%d requests, %d failures: %w", len(l.latencies), len(l.errs), errors.Join(l.errs[:min(1, len(l.errs))]...))
-	}
-	slices.Sort(l.latencies)
-	at := func(share float64) int64 { return int64(l.latencies[int(share*float64(len(l.latencies)-1))]) }
-	return map[string]any{"Before": warmth * l.connections, "Requests": len(l.latencies), "P50": at(0.5), "P99": at(0.99)}, nil
-}
-
-// client sends one request after the other until ctx ends.
-func (l *load) client(ctx context.Context, n int) {
-	c := &caller{load: l}
-	var err error
-	for i := 0; i < warmth && err == nil; i++ {
-		_, err = c.ask(n)
-	}
-	l.warming.Done()
-	<-l.begun
-	var took []time.Duration
-	pace := l.pace(n)
-	for i := n; ctx.Err() == nil && err == nil; i += l.connections {
-		begin := pace.next()
-		var end time.Time
-		if end, err = c.ask(i); err == nil {
-			took = append(took, end.Sub(begin))
+	answers := json.NewEncoder(out)
+	for turns := json.NewDecoder(os.Stdin); ; {
+		var t turn
+		err := turns.Decode(&t)
+		if errors.Is(err, io.EOF) {
+			return map[string]any{"Full": summary(l.full), "Paced": summary(l.paced)}, nil
+		}
+		requests := 0
+		if err == nil {
+			requests, err = l.take(ctx, t)
+		}
+		if err == nil {
+			err = answers.Encode(requests)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	c.leave()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.latencies = append(l.latencies, took...)
-	if err != nil {
-		l.errs = append(l.errs, err)
+}
+
+// take has all clients take a turn.
+func (l *load) take(ctx context.Context, t turn) (requests int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, t.Length)
+	defer cancel()
+	took := make([][]time.Duration, len(l.callers))
+	var clients errgroup.Group
+	for n, c := range l.callers {
+		pace := t.pace(n, len(l.callers))
+		clients.Go(func() (err error) {
+			took[n], err = c.take(ctx, pace)
+			return err
+		})
 	}
+	err = clients.Wait()
+	all := slices.Concat(took...)
+	switch {
+	case t.Counts && t.Rate == 0:
+		l.full = append(l.full, all...)
+	case t.Counts:
+		l.paced = append(l.paced, all...)
+	}
+	return len(all), err
+}
+
+func summary(took []time.Duration) seen {
+	if len(took) == 0 {
+		return seen{}
+	}
+	slices.Sort(took)
+	at := func(share float64) time.Duration { return took[int(share*float64(len(took)-1))] }
+	return seen{len(took), at(0.5), at(0.99)}
 }
 
 // caller is a client with its connection, nil while there is none.
 type caller struct {
 	*load
 	line *line
+	next int // the host that it asks next
 }
 
-// ask sends the request to the host of a turn, and returns when the answer was there.
-func (v *caller) ask(turn int) (end time.Time, err error) {
-	if v.line == nil {
-		if v.line, err = dialLine(v.addr, v.secure); err != nil {
-			return end, err
+// take sends one request after the other until ctx ends.
+func (c *caller) take(ctx context.Context, pace *pace) (took []time.Duration, err error) {
+	for ctx.Err() == nil {
+		begin := pace.next()
+		if err := c.ask(); err != nil {
+			return took, err
+		}
+		took = append(took, time.Since(begin))
+		if c.closes {
+			_ = c.line.Close()
+			c.line = nil
 		}
 	}
-	err = v.line.exchange(v.requests[turn%len(v.requests)])
-	end = time.Now()
-	if v.closes {
-		v.leave()
-	}
-	return end, err
+	return took, nil
 }
 
-func (v *caller) leave() {
-	if v.line != nil {
-		_ = v.line.Close()
-		v.line = nil
+// ask sends a request, and returns when the answer is there.
+func (c *caller) ask() (err error) {
+	if c.line == nil {
+		if c.line, err = dialLine(c.addr, c.secure); err != nil {
+			return err
+		}
 	}
+	request := c.requests[c.next%len(c.requests)]
+	c.next += c.connections
+	return c.line.exchange(request)
 }
 
 // pace is when a client sends its requests.
@@ -204,13 +157,13 @@ type pace struct {
 	every time.Duration // 0: at once
 }
 
-// pace has the clients take turns.
-func (l *load) pace(n int) *pace {
-	if l.rate == 0 {
+// pace has client n of so many send its requests one after the others'.
+func (t turn) pace(n, clients int) *pace {
+	if t.Rate == 0 {
 		return &pace{}
 	}
-	every := time.Second * time.Duration(l.connections) / time.Duration(l.rate)
-	return &pace{time.Now().Add(every * time.Duration(n) / time.Duration(l.connections)), every}
+	every := time.Second * time.Duration(clients) / time.Duration(t.Rate)
+	return &pace{time.Now().Add(every * time.Duration(n) / time.Duration(clients)), every}
 }
 
 // next waits for the time of the next request and returns from when on its answer is late: a client that still had to wait for the answer before
