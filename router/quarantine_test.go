@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestProbes counts the seconds until a container is let back in: at once, then later after each failed probe, up to sixteen seconds, and later
+// TestProbes counts the seconds until a container is let back in: almost at once, then later after each failed probe, up to sixteen seconds, and later
 // also from quarantine to quarantine as long as it has not answered in between.
 func TestProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestProbes(t *testing.T) {
 			return probes
 		}
 		const ms = time.Millisecond
-		want := []time.Duration{0, 250 * ms, 750 * ms, 1750 * ms, 3750 * ms, 7750 * ms, 15750 * ms, 31750 * ms, 47750 * ms}
+		want := []time.Duration{50 * ms, 300 * ms, 800 * ms, 1800 * ms, 3800 * ms, 7800 * ms, 15800 * ms, 31800 * ms, 47800 * ms}
 		if diff := cmp.Diff(want, quarantine(48*time.Second)); diff != "" || !target.quarantined() {
 			t.Errorf("probes that fail (-want +got):\n%s", diff)
 		}
@@ -61,7 +61,7 @@ func TestProbes(t *testing.T) {
 			}
 		}
 		target.fine()
-		if diff := cmp.Diff([]time.Duration{0}, quarantine(time.Minute)); diff != "" {
+		if diff := cmp.Diff([]time.Duration{50 * ms}, quarantine(time.Minute)); diff != "" {
 			t.Errorf("first probe after an answer (-want +got):\n%s", diff)
 		}
 		if err := r.Close(); err != nil {

@@ -139,6 +139,10 @@ func (t *target) settle() {
 	})
 }
 
+// firstProbe is the pause before the first probe. The container may have dropped just one request, so it is short; but a process that is being killed
+// still accepts connections for a moment when those of its requests are gone already.
+const firstProbe = 50 * time.Millisecond
+
 // quarantine takes a target that refuses or drops connections out of the turn, until a probe connects.
 func (r *Router) quarantine(t *target, cause error) {
 	state := dropping
@@ -156,7 +160,7 @@ func (r *Router) quarantine(t *target, cause error) {
 	if r.ctx.Err() != nil {
 		return
 	}
-	pause := time.Duration(0) // it may have dropped just this one request
+	pause := min(firstProbe, r.cfg.Probe)
 	if n := t.failures.Add(1); n > 1 {
 		pause = r.cfg.Probe << min(n-2, 6)
 	}
