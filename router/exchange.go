@@ -101,22 +101,25 @@ func (x *exchange) carry() {
 	x.cancel = cancel
 	x.watch = watch{firstByte: r.cfg.FirstByte, idle: r.cfg.Idle, expired: x.cut}
 	req := x.in.WithContext(ctx)
-	if req.ContentLength != 0 {
+	if req.Body != http.NoBody {
 		x.upload = &upload{ReadCloser: req.Body, watch: &x.watch, left: r.cfg.MaxBody}
 		req.Body, x.ask.slow = x.upload, true
 	}
 	x.watch.start(x.upload != nil)
 	defer x.watch.stop()
-	if n := req.ContentLength; n > 0 && n <= smallBody && req.Header.Get("Expect") == "" {
+	if n := req.ContentLength; x.upload != nil && (n == 0 || n > 0 && n <= smallBody && req.Header.Get("Expect") == "") {
 		body := make([]byte, n)
-		if _, err := io.ReadFull(x.upload, body); err != nil {
+		if err := x.upload.readWhole(body); err != nil {
 			x.fail(x.out, req, err)
 			return
 		}
-		x.watch.complete.Store(true)
-		x.watch.touch()
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-		req.Body, x.ask.slow = io.NopCloser(bytes.NewReader(body)), false
+		x.ask.slow = false
+		if req.Body = http.NoBody; n == 0 {
+			x.upload = nil // nothing is in the way of asking twice
+		} else {
+			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+			req.Body = io.NopCloser(bytes.NewReader(body))
+		}
 	}
 	proxy := httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: x, ErrorHandler: x.fail, ErrorLog: r.proxyLog, BufferPool: &r.buffers, FlushInterval: flushPause,

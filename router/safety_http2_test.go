@@ -2,7 +2,6 @@ package router_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -23,6 +22,7 @@ type stream struct {
 	name   string
 	fields []string // "name: value"; a pseudo field takes the place of the usual one
 	body   string
+	late   bool     // the body, or the second half of it where its length is not told as 0, comes when the router has had time to pass the request on
 	saw    []string // requests that the app got
 	back   string   // the status, or "reset" for the stream or "gone" for the connection
 }
@@ -32,6 +32,9 @@ var streams = []stream{
 	{name: "a body", fields: []string{":method: POST"}, body: "hello", saw: []string{`POST / shop.test "hello"`}, back: "200"},
 	{name: "a body with its length", fields: []string{":method: POST", "content-length: 5"}, body: "hello", saw: []string{`POST / shop.test "hello"`}, back: "200"},
 	{name: "a length of zero and a body", fields: []string{":method: POST", "content-length: 0"}, body: smuggled, back: "reset"},
+	{name: "a length of zero and a late body", fields: []string{":method: POST", "content-length: 0"}, body: smuggled, late: true, back: "reset"},
+	{name: "a late body", fields: []string{":method: POST", "content-length: 6"}, body: "hello!", late: true, saw: []string{`POST / shop.test "hello!"`}, back: "200"},
+	{name: "a length that is half of it", fields: []string{":method: POST", "content-length: 3"}, body: "hello!", late: true, back: "reset"},
 	{name: "a length too short", fields: []string{":method: POST", "content-length: 4"}, body: "hello" + smuggled, back: "reset"},
 	{name: "a length too long", fields: []string{":method: POST", "content-length: 50"}, body: "hello", back: "400"},
 	{name: "two lengths", fields: []string{":method: POST", "content-length: 0", "content-length: 43"}, body: smuggled, back: "reset"},
@@ -76,14 +79,7 @@ func TestSafetyHTTP2(t *testing.T) {
 			t.Parallel()
 			a := newTape(t, manner{})
 			log := &journal{}
-			cfg, told := router.Config{Log: log.logger()}, make(chan struct{})
-			if row.saw == nil { // the router may connect to the app before it has read what is wrong: nothing comes of that until the client is told
-				cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-					<-told
-					return new(net.Dialer).DialContext(ctx, network, addr)
-				}
-			}
-			dial, shut := newGate(t, cfg, a, secured)
+			dial, shut := newGate(t, router.Config{Log: log.logger()}, a, secured)
 			plain, err := net.Dial("tcp", dial().RemoteAddr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -91,7 +87,6 @@ func TestSafetyHTTP2(t *testing.T) {
 			defer plain.Close()
 			_ = plain.SetDeadline(time.Now().Add(patience))
 			back := row.send(t, tls.Client(plain, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}))
-			close(told)
 			shut()
 			a.await(t)
 			if back != row.back {
@@ -124,8 +119,16 @@ func (s stream) send(t *testing.T, conn net.Conn) string {
 	framer.AllowIllegalWrites = true
 	_ = framer.WriteSettings()
 	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: s.encode(), EndHeaders: true, EndStream: s.body == ""})
+	rest := s.body
+	if s.late {
+		if !slices.Contains(s.fields, "content-length: 0") {
+			_ = framer.WriteData(1, false, []byte(rest[:len(rest)/2]))
+			rest = rest[len(rest)/2:]
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	if s.body != "" {
-		_ = framer.WriteData(1, true, []byte(s.body))
+		_ = framer.WriteData(1, true, []byte(rest))
 	}
 	for {
 		frame, err := framer.ReadFrame()

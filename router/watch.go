@@ -79,6 +79,18 @@ func (u *upload) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readWhole fills body, and sees that nothing follows. Over HTTP/2 there may come more or less than was told: nothing of such a request is passed on
+// (RFC 9113, 8.1.1), which shows at the end of its stream.
+func (u *upload) readWhole(body []byte) error {
+	if _, err := io.ReadFull(u, body); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(u, make([]byte, 1)); err != io.EOF {
+		return errBadBody
+	}
+	return nil
+}
+
 // download is the body of a container's answer or, after an upgrade, the connection to it.
 type download struct {
 	io.ReadCloser
