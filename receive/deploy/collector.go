@@ -123,27 +123,32 @@ func (c *collector) begin(ctx context.Context, i runner.Instance) {
 			}
 		}()
 		var told bool
-		for c.read(ctx, log, id, name) {
-			if i.Type == oneOff && c.endOneOff(ctx, log, id, &told) || !t.wait(ctx) {
+		for {
+			whole, more := c.read(ctx, log, id, name)
+			if whole && i.Type == oneOff && c.endOneOff(ctx, log, id, &told) {
+				log.Forget(id)
+				return
+			}
+			if !more || !t.wait(ctx) {
 				return
 			}
 		}
 	})
 }
 
-// read carries the output of a container into the log until the container ends; false if there will be no more.
-func (c *collector) read(ctx context.Context, log *applog.Log, id, name string) bool {
+// read carries the output of a container into the log until the container ends. whole is whether that is all so far, more whether there may be more.
+func (c *collector) read(ctx context.Context, log *applog.Log, id, name string) (whole, more bool) {
 	err := c.Engine.Lines(ctx, id, log.Mark(id), func(line runner.Line) error {
 		return log.Append(applog.Entry{At: line.At, Name: name, Text: logText(line.Text), Source: id, Mark: line.Mark})
 	})
 	switch {
 	case err == nil:
-		return true
+		return true, true
 	case ctx.Err() != nil, errors.Is(err, applog.ErrRemoved), errors.Is(err, runner.ErrNotFound):
-		return false
+		return false, false
 	}
 	c.Log.Warn("output of a container broke off", "container", name, "err", err)
-	return true
+	return false, true
 }
 
 // wait tells whether, and when, a container that has ended may have more output: it may be started again.

@@ -113,15 +113,24 @@ func (r *deployment) start(ctx context.Context) error {
 	if amounts(r.formation) > 0 {
 		r.console.Platform("Waiting for your application to boot...")
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
+	return r.startFormation(ctx, r.release())
+}
+
+// startFormation starts the containers of a release, all types at once, or none if one of them cannot be described.
+func (r *deployment) startFormation(ctx context.Context, release state.Release) error {
+	var specs []runner.Spec
 	for _, p := range r.formation {
 		if p.Amount == 0 {
 			continue
 		}
-		spec, err := r.spec(r.app, r.release(), r.vars, p)
+		spec, err := r.spec(r.app, release, r.vars, p)
 		if err != nil {
 			return &Failure{Status: state.CrashedError, Text: "Your application could not be started: " + err.Error(), Err: err}
 		}
+		specs = append(specs, spec)
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, spec := range specs {
 		group.Go(func() error {
 			_, err := r.Engine.Start(groupCtx, spec)
 			return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -27,17 +28,17 @@ const oneOff = "one-off"
 type oneOffs struct {
 	mu     sync.Mutex // guards what follows
 	begun  map[string]map[int]bool
-	barred map[string]bool // apps of which none may begin
+	barred map[string]string // apps of which none may begin, and why
 }
 
-// bar lets none of an app begin until the returned function is called.
-func (o *oneOffs) bar(app string) (lift func()) {
+// bar lets none of an app begin until the returned function is called; why is what whoever wants to is told.
+func (o *oneOffs) bar(app, why string) (lift func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.barred == nil {
-		o.barred = map[string]bool{}
+		o.barred = map[string]string{}
 	}
-	o.barred[app] = true
+	o.barred[app] = why
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -50,8 +51,8 @@ func (o *oneOffs) bar(app string) (lift func()) {
 func (o *oneOffs) take(app string, others []runner.Instance, limit int) (number int, give func(), err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.barred[app] {
-		return 0, nil, fmt.Errorf("%s is being renamed: run this under its new name in a moment", app)
+	if why := o.barred[app]; why != "" {
+		return 0, nil, errors.New(why)
 	}
 	taken := map[int]bool{}
 	for number := range o.begun[app] {
@@ -127,7 +128,9 @@ func (d *Deployer) Run(ctx context.Context, name string, o apps.OneOff) (status 
 	o.Started(oneOffName(number))
 	if o.Detached {
 		spec.Replicas = 1
-		_, err := d.Engine.Start(ctx, spec)
+		if _, err = d.Engine.Start(ctx, spec); err != nil {
+			err = errors.Join(err, d.removeOneOff(context.WithoutCancel(ctx), name, number))
+		}
 		return 0, err
 	}
 	exit, err := d.Engine.Run(ctx, spec, streams(o))
@@ -138,6 +141,19 @@ func (d *Deployer) Run(ctx context.Context, name string, o apps.OneOff) (status 
 		err = fmt.Errorf("%s ended with status %d, and %w: run it again, and have its output taken faster, by a file for one", oneOffName(number), exit.Code, err)
 	}
 	return exit.Code, err
+}
+
+// removeOneOff removes what there may be of one whose start has failed.
+func (d *Deployer) removeOneOff(ctx context.Context, app string, number int) error {
+	ctx, cancel := context.WithTimeout(ctx, cleanupTime)
+	defer cancel()
+	all, err := d.oneOffsOf(ctx, app)
+	for _, i := range all {
+		if i.Number == number {
+			err = errors.Join(err, d.Engine.RemoveInstance(ctx, i.ID, 0))
+		}
+	}
+	return err
 }
 
 func streams(o apps.OneOff) runner.IO {
@@ -209,7 +225,7 @@ func (c *collector) endOneOff(ctx context.Context, log *applog.Log, id string, t
 			return false
 		}
 		if !*told {
-			if err := log.Append(applog.Entry{At: time.Now(), Name: i.Name(), Text: endOf(i)}); err != nil {
+			if err := log.Append(applog.Entry{At: time.Now(), Name: i.Name(), Text: endOf(i), Source: id, Mark: log.Mark(id)}); err != nil {
 				c.Log.Error("end of a one-off not kept", "app", i.App, "container", i.Name(), "err", err)
 			}
 			*told = true
@@ -232,14 +248,21 @@ func endOf(i runner.Instance) string {
 	return fmt.Sprintf("[boathook] exited with status %d", i.ExitCode)
 }
 
-// removeStrayOneOffs removes those of a group that were attached to callers of a boathook that has died.
+// removeStrayOneOffs removes those of a group that were attached to callers of a boathook that has died, and those that it has not come to start.
 func (d *Deployer) removeStrayOneOffs(ctx context.Context, g runner.Group) error {
 	all, err := d.Engine.List(ctx, runner.Selector(g))
 	if err != nil {
 		return fmt.Errorf("list %s: %w", g, err)
 	}
-	for _, i := range all {
-		if !i.OneOff || d.oneOffs.has(i) {
+	all = slices.DeleteFunc(all, d.oneOffs.has)
+	// Of a detached one that is done with meanwhile, the start has ended, so it is asked again whether it has.
+	now, err := d.Engine.List(ctx, runner.Selector(g))
+	if err != nil {
+		return fmt.Errorf("list %s: %w", g, err)
+	}
+	for _, i := range now {
+		known := slices.ContainsFunc(all, func(one runner.Instance) bool { return one.ID == i.ID })
+		if !known || !i.OneOff && i.Phase != runner.Pending {
 			continue
 		}
 		d.Log.Info("stray one-off removed", "app", i.App, "container", i.Name())

@@ -230,10 +230,10 @@ func (r *repair) removeSuperfluous(ctx context.Context, superfluous []runner.Ins
 	return nil
 }
 
-// lacks tells whether a container will be started for a group.
+// lacks tells whether a container of a group is missing, given up or not.
 func (r *repair) lacks(g runner.Group) bool {
 	for s := range r.missing {
-		if s.Group == g && r.crashes.gaveUp(s).IsZero() {
+		if s.Group == g {
 			return true
 		}
 	}

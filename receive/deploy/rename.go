@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"boathook/receive/state"
 	"boathook/router"
 	"boathook/runner"
@@ -34,7 +32,7 @@ func (d *Deployer) Rename(ctx context.Context, name, to string, commit func(cont
 		return err
 	}
 	defer give()
-	lift := d.oneOffs.bar(name)
+	lift := d.oneOffs.bar(name, name+" is being renamed: run this under its new name in a moment")
 	r, err := d.renaming(ctx, name, to)
 	if err != nil {
 		lift()
@@ -90,6 +88,9 @@ func (d *Deployer) renaming(ctx context.Context, name, to string) (*renaming, er
 	if r.formation, err = d.Store.Formation(ctx, name); err != nil {
 		return nil, err
 	}
+	for n := range r.formation {
+		r.formation[n].Command = live.Types[r.formation[n].Name]
+	}
 	vars, err := d.Store.Variables(ctx, name)
 	if err != nil {
 		return nil, err
@@ -139,22 +140,7 @@ func (r *renaming) run(ctx context.Context, commit func(context.Context) error, 
 
 // startAll starts the formation under the new name and waits for it. An app that was never deployed has nothing to start.
 func (r *renaming) startAll(ctx context.Context) ([]runner.Instance, error) {
-	group, groupCtx := errgroup.WithContext(ctx)
-	for _, p := range r.formation {
-		p.Command = r.live.Types[p.Name]
-		if p.Amount == 0 {
-			continue
-		}
-		spec, err := r.spec(r.app, r.live, r.vars, p)
-		if err != nil {
-			return nil, err
-		}
-		group.Go(func() error {
-			_, err := r.Engine.Start(groupCtx, spec)
-			return err
-		})
-	}
-	if err := startFailure(ctx, group.Wait()); err != nil {
+	if err := r.startFormation(ctx, r.live); err != nil {
 		return nil, err
 	}
 	guarded, rest := r.guard(ctx)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"boathook/receive/apps"
 	"boathook/receive/state"
@@ -136,7 +137,9 @@ func (d *Deployer) Destroy(ctx context.Context, name string, waiting func(line s
 	defer give()
 	d.reconciler.crashes.forget(name, "")
 	d.routes.remove(name).Close()
-	if err := d.Engine.Remove(ctx, runner.Selector{App: name}, d.Limits.Stop); err != nil {
+	lift := d.oneOffs.bar(name, name+" is being destroyed")
+	defer lift()
+	if err := d.removeAll(ctx, name); err != nil {
 		return err
 	}
 	releases, err := d.Store.Releases(ctx, name)
@@ -151,6 +154,23 @@ func (d *Deployer) Destroy(ctx context.Context, name string, waiting func(line s
 	}
 	d.RouterLog.set(name, nil)
 	return d.Logbook.Remove(app.ID)
+}
+
+// removeAll removes all containers of an app of which no one-off can begin any more. One that has begun may not have its container yet, and is waited
+// for; but not for long one whose caller does not take its output.
+func (d *Deployer) removeAll(ctx context.Context, name string) error {
+	for end := time.Now().Add(cleanupTime); ; {
+		begun := d.oneOffs.of(name) // asked before the removal
+		if err := d.Engine.Remove(ctx, runner.Selector{App: name}, d.Limits.Stop); err != nil {
+			return err
+		}
+		if len(begun) == 0 || time.Now().After(end) {
+			return nil
+		}
+		if err := untilStayed(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // DeleteCache implements apps.Runtime.

@@ -65,7 +65,7 @@ func (e *Engine) stopAndDestroy(ctx context.Context, id string, grace time.Durat
 	if grace > 0 {
 		seconds := int((grace + time.Second - 1) / time.Second)
 		err := e.client.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
-		if err = wrap(ctx, "stop "+id, err); ctx.Err() != nil || errors.Is(err, runner.ErrUnavailable) {
+		if err = wrap(ctx, "stop "+id, err); err != nil && (ctx.Err() != nil || errors.Is(err, runner.ErrUnavailable)) {
 			return err
 		}
 		if err != nil && !isNotFound(err) {

@@ -72,7 +72,7 @@ func (l *lines) ask() string {
 func TestReserve(t *testing.T) {
 	needRoot(t)
 	e, namespace := scene(t, connect(t))
-	web := spec("app", "web", `while :; do nc -l -p "$PORT" -e echo hello; done`)
+	web := spec("app", "web", `httpd -f -p "$PORT"`) // accepts all the time: who is not let in waits in vain
 	web.Port = true
 	started, err := e.Start(t.Context(), web)
 	if err != nil {
