@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/http/httputil"
+	"slices"
 	"sync"
 	"time"
 )
@@ -62,6 +64,8 @@ func (r *Router) admit(req *http.Request) *refusal {
 		return malformed(errTarget)
 	case !validHost([]byte(req.Host)):
 		return malformed(errHost)
+	case slices.ContainsFunc(slices.Collect(maps.Keys(req.Trailer)), func(name string) bool { return !isToken([]byte(name)) }):
+		return malformed(errTrailer) // http.Transport would refuse it, as if the container were to blame
 	case masked(req.Header):
 		return malformed(errMasked)
 	case oversized(req, r.cfg.MaxHeader):

@@ -242,7 +242,9 @@ func TestFollowerAlone(t *testing.T) {
 	leave := b.follow(feed)
 	<-first.Known()
 	leave()
-	first.Keep()
+	if err := first.Keep(); err != nil {
+		t.Fatal(err)
+	}
 	beside := aFile(t)
 	if text, err := os.ReadFile(file); err != nil || os.WriteFile(beside, text, 0o600) != nil {
 		t.Fatalf("while the first serves: %v", err)

@@ -124,14 +124,15 @@ func (f *Follower) Follow(ctx context.Context, stream io.ReadWriter) error {
 
 // begin opens the way for reports, which end closes.
 func (f *Follower) begin() *mailbox[report] {
+	reports := newMailbox[report]()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.reports = newMailbox[report]()
-	if f.lost > 0 {
-		f.log.Warn("requests are missing in the apps' logs", "requests", f.lost)
-		f.lost = 0
+	lost := f.lost
+	f.reports, f.lost = reports, 0
+	f.mu.Unlock()
+	if lost > 0 {
+		f.log.Warn("requests are missing in the apps' logs", "requests", lost)
 	}
-	return f.reports
+	return reports
 }
 
 func (f *Follower) end() {
@@ -198,25 +199,25 @@ func (f *Follower) learn() {
 // keep writes the table to the file whenever it has changed, until Close.
 func (f *Follower) keep() {
 	for range f.changed {
-		f.Keep()
+		if err := f.Keep(); err != nil {
+			f.log.Error("table not kept", "err", err)
+		}
 	}
 }
 
 // Keep writes the table to the file. That is done after each change as well, but nobody waits for it there: who starts another Follower with the same
 // file calls this before.
-func (f *Follower) Keep() {
+func (f *Follower) Keep() error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	f.mu.Lock()
 	kept := keptTable{f.boot, append([]Route{}, f.table...)}
 	f.mu.Unlock()
 	text, err := json.Marshal(kept)
-	if err == nil {
-		err = atomicwriter.WriteFile(f.file, text, 0o600)
-	}
 	if err != nil {
-		f.log.Error("table not kept", "err", err)
+		return err
 	}
+	return atomicwriter.WriteFile(f.file, text, 0o600)
 }
 
 // Close stops following, which has ended before, and closes the Router.

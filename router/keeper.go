@@ -201,10 +201,13 @@ func (k *keeper) conclude(host string, of *keptHost, certificate certmagic.Certi
 	current := k.hosts[host] == of
 	k.active--
 	of.busy, of.err = false, err
-	if err != nil {
+	switch {
+	case errors.Is(err, errPace): // nobody was asked
+		of.next = time.Now().Add(orderPause)
+	case err != nil:
 		of.next = time.Now().Add(min(firstRetry<<min(of.failures, 20), lastRetry))
 		of.failures++
-	} else {
+	default:
 		of.next, of.failures = due(certificate), 0
 	}
 	select {
@@ -218,7 +221,7 @@ func (k *keeper) conclude(host string, of *keptHost, certificate certmagic.Certi
 	}
 	k.mu.Unlock()
 	k.changes.Add(1)
-	if current && err != nil && k.ctx.Err() == nil {
+	if current && err != nil && !errors.Is(err, errPace) && k.ctx.Err() == nil {
 		k.log.Error("no certificate", "host", host, "retry", next.UTC().Format(time.RFC3339), "err", err)
 	}
 }

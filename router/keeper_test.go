@@ -7,8 +7,11 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
+	"log/slog"
 	"math/big"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -79,4 +82,32 @@ func TestHostComesBack(t *testing.T) {
 	if k.cached(host) != nil {
 		t.Error("the certificate of a host that has gone stays")
 	}
+}
+
+// TestTurns: to wait for one's turn is no failure, after which an attempt would follow later each time.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keeper{log: slog.New(slog.DiscardHandler), ctx: t.Context()}
+		of := &keptHost{tried: make(chan struct{})}
+		k.hosts = map[string]*keptHost{"shop.test": of}
+		begin := time.Now()
+		for _, step := range []struct {
+			err  error
+			wait time.Duration
+		}{
+			{fmt.Errorf("obtain: %w", errPace), orderPause}, {fmt.Errorf("obtain: %w", errPace), orderPause}, {errors.New("no"), firstRetry},
+			{fmt.Errorf("obtain: %w", errPace), orderPause}, {errors.New("no"), 2 * firstRetry}, {errors.New("no"), 4 * firstRetry},
+		} {
+			k.conclude("shop.test", of, certmagic.Certificate{}, step.err)
+			if wait := of.next.Sub(begin); wait != step.wait {
+				t.Errorf("after %v the next attempt comes in %s, want %s", step.err, wait, step.wait)
+			}
+		}
+		for range 20 {
+			k.conclude("shop.test", of, certmagic.Certificate{}, errors.New("no"))
+		}
+		if wait := of.next.Sub(begin); wait != lastRetry {
+			t.Errorf("in the end it comes in %s", wait)
+		}
+	})
 }

@@ -68,6 +68,7 @@ var streams = []stream{
 	{name: "a length with an underscore", fields: []string{"content_length: 5"}, back: "400"},
 	{name: "an upgrade", fields: []string{"upgrade: h2c"}, back: "400"},
 	{name: "a field too large", fields: []string{"x-a: " + strings.Repeat("b", 9<<10)}, back: "431"},
+	{name: "a trailer that is no name", fields: []string{":method: POST", "trailer: a b"}, body: "hello", back: "400"},
 	{name: "a length announced as a trailer", fields: []string{":method: POST", "trailer: content-length"}, body: "hello",
 		saw: []string{`POST / shop.test "hello"`}, back: "200"},
 }

@@ -51,7 +51,9 @@ func newStapler(log *slog.Logger) *stapler {
 }
 
 func (s *stapler) close() {
+	s.mu.Lock() // orders this after or before replace
 	s.stop()
+	s.mu.Unlock()
 	s.work.Wait()
 	s.client.CloseIdleConnections()
 }
@@ -128,6 +130,9 @@ func (s *stapler) ask(c *tls.Certificate) {
 	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
 	defer cancel()
 	text, answer, err := s.fetch(ctx, c)
+	if err != nil && s.ctx.Err() == nil {
+		s.log.Warn("no OCSP answer for a certificate", "hosts", c.Leaf.DNSNames, "err", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.have[c]
@@ -136,9 +141,6 @@ func (s *stapler) ask(c *tls.Certificate) {
 	}
 	of.next = time.Now().Add(staplePause)
 	if err != nil {
-		if s.ctx.Err() == nil {
-			s.log.Warn("no OCSP answer for a certificate", "hosts", c.Leaf.DNSNames, "err", err)
-		}
 		return
 	}
 	with := *c

@@ -106,13 +106,8 @@ func (t *target) take(most int, slow bool) bool {
 	return true
 }
 
-// fine notes an answer.
-func (t *target) fine() {
-	t.failures.Store(0)
-	if health(t.health.Load()) == dropping {
-		t.health.CompareAndSwap(int32(dropping), int32(healthy))
-	}
-}
+// fine notes an answer. A quarantine ends by its probe alone: the answer may have been on its way before.
+func (t *target) fine() { t.failures.Store(0) }
 
 // release ends a request.
 func (t *target) release() {

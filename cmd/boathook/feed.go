@@ -84,7 +84,8 @@ func followOnce(ctx context.Context, socket string, follower *router.Follower) e
 		return fmt.Errorf("this boathook is too old for a router of its own: %w", err)
 	}
 	err = follower.Follow(ctx, stream{out, in})
-	if refusal, _ := io.ReadAll(io.LimitReader(words, 1<<10)); len(refusal) > 0 { // the channel is closed
+	_ = session.Close() // it may have ended at what it does not understand
+	if refusal, _ := io.ReadAll(io.LimitReader(words, 1<<10)); len(refusal) > 0 {
 		return errors.New(strings.TrimSpace(string(refusal)))
 	}
 	return fmt.Errorf("%w: %w", errFollowed, err)

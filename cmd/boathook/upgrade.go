@@ -33,8 +33,8 @@ type upgrades struct {
 	stop context.CancelFunc
 	work sync.WaitGroup
 
-	mu     sync.Mutex // guards what follows
-	before func()     // see prepare
+	mu     sync.Mutex   // guards what follows
+	before func() error // see prepare
 }
 
 // openUpgrades takes over the sockets of the boathook that has started this one, if any. There can be one upgrades in a process.
@@ -71,16 +71,19 @@ func (u *upgrades) listen(ctx context.Context) {
 			return
 		case <-asked:
 		}
-		u.prepared()
 		u.log.Info("starting the boathook that replaces this one")
-		if err := u.Upgrade(); err != nil {
+		err := u.prepared()
+		if err == nil {
+			err = u.Upgrade()
+		}
+		if err != nil {
 			u.log.Error("not replaced: this boathook goes on serving", "err", err)
 		}
 	}
 }
 
-// prepare has f called before another boathook is started.
-func (u *upgrades) prepare(f func()) {
+// prepare has f called before another boathook is started, which does not happen if that fails.
+func (u *upgrades) prepare(f func() error) {
 	if u == nil {
 		return
 	}
@@ -90,13 +93,14 @@ func (u *upgrades) prepare(f func()) {
 }
 
 // prepared calls what prepare was given.
-func (u *upgrades) prepared() {
+func (u *upgrades) prepared() error {
 	u.mu.Lock()
 	before := u.before
 	u.mu.Unlock()
-	if before != nil {
-		before()
+	if before == nil {
+		return nil
 	}
+	return before()
 }
 
 // Close ends listening to the signal.
