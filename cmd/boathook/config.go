@@ -114,6 +114,11 @@ func parseConfig(args []string, usage io.Writer) (*config, error) {
 
 // check finds what is wrong with settings that are well formed.
 func (c *config) check() (err error) {
+	if c.apart() {
+		if err := c.checkApart(); err != nil {
+			return err
+		}
+	}
 	if err := c.checkWeb(); err != nil {
 		return err
 	}
@@ -133,9 +138,6 @@ func (c *config) check() (err error) {
 			return fmt.Errorf("user-ca: %w", err)
 		}
 	}
-	if c.apart() {
-		return c.checkApart()
-	}
 	return nil
 }
 
@@ -144,11 +146,15 @@ func (c *config) apart() bool { return c.httpAddr == none }
 
 // checkApart finds the settings that are of no use without a router.
 func (c *config) checkApart() error {
-	for name, set := range map[string]bool{
-		"https-addr": c.httpsAddr != "", "access-log": c.accessLog != "", "proxy-protocol": c.proxyProtocol, "trust-forwarded": len(c.trustForwarded) > 0,
+	for _, one := range []struct {
+		name string
+		set  bool
+	}{
+		{"https-addr", c.httpsAddr != ""}, {"acme", c.acme}, {"acme-email", c.acmeEmail != ""}, {"acme-ca-root", c.acmeCARoot != ""}, {"access-log", c.accessLog != ""},
+		{"proxy-protocol", c.proxyProtocol}, {"trust-forwarded", len(c.trustForwarded) > 0},
 	} {
-		if set {
-			return fmt.Errorf("%s: with http-addr none this is for 'boathook router': give it there", name)
+		if one.set {
+			return fmt.Errorf("%s: with http-addr none this is for 'boathook router': give it there", one.name)
 		}
 	}
 	if c.appsURL == "" {

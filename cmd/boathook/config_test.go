@@ -171,6 +171,8 @@ func TestConfigApart(t *testing.T) {
 		{"-http-addr none -apps-url http://example.com -https-addr :443", "https-addr: with http-addr none this is for 'boathook router': give it there"},
 		{"-http-addr none -apps-url http://example.com -access-log /tmp/log", "access-log: with http-addr none this is for 'boathook router': give it there"},
 		{"-http-addr none -apps-url http://example.com -trust-forwarded all", "trust-forwarded: with http-addr none this is for 'boathook router': give it there"},
+		{"-http-addr none -apps-url http://example.com -acme", "acme: with http-addr none this is for 'boathook router': give it there"},
+		{"-http-addr none -apps-url http://example.com -proxy-protocol -access-log /tmp/log -https-addr :443", "https-addr: with http-addr none"},
 		{"-http-addr none -apps-url http://example.com -proxy-protocol", "proxy-protocol: with http-addr none this is for 'boathook router': give it there"},
 	} {
 		_, err := parseConfig(strings.Fields(row.args), io.Discard)

@@ -52,7 +52,7 @@ func (l *Load) ask(client *http.Client, url string) {
 		select {
 		case <-l.stop:
 			return
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(time.Millisecond):
 		}
 		req, err := http.NewRequest(http.MethodGet, url, nil)
 		if err != nil {

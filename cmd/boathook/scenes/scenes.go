@@ -94,7 +94,7 @@ func Run(t *testing.T, dir string, engines ...string) {
 }
 
 // lookAtSources has go test run the scenes again when the code of boathook has changed, which they do not import but build: go test remembers a result as
-// long as the directories are the same that the test has looked into.
+// long as the files and directories are the same that the test has looked into.
 func lookAtSources(t *testing.T) {
 	t.Helper()
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
@@ -102,6 +102,11 @@ func lookAtSources(t *testing.T) {
 		t.Fatalf("go env GOMOD: %v", err)
 	}
 	root := filepath.Dir(strings.TrimSpace(string(mod)))
+	for _, file := range []string{"go.mod", "go.sum"} {
+		if _, err := os.ReadFile(filepath.Join(root, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, dir := range []string{"cmd/boathook", "receive", "builder", "runner", "router"} {
 		if err := filepath.WalkDir(filepath.Join(root, dir), func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
 			t.Fatal(err)
