@@ -84,6 +84,27 @@ func TestRollCutShort(t *testing.T) {
 	eventually(t, "the extra one goes", func() bool { return len(r.running()) == 1 && r.running()["1/worker-1"] != "" })
 }
 
+// It stays as well where the other one is given up: nothing else may be left.
+func TestRollCutShortAndGivenUp(t *testing.T) {
+	r := newRuin(t)
+	command := `[ "$CONTAINER" = worker-1 ] && exit 3; exec sleep 600`
+	release := r.release("c1", command)
+	check(t, r.store.GoLive(t.Context(), release.Deployment, []state.ProcessType{{Name: "worker", Command: command, Amount: 1, Size: "M"}}))
+	limits := Limits{Grace: time.Hour, Crashes: 2}
+	check(t, r.deployer(limits).startOne(t.Context(), state.App{Name: "my-app"}, release, state.ProcessType{Name: "worker", Size: "M"}, maxReplicas+1))
+	d := r.deployer(limits)
+	check(t, d.Recover(t.Context()))
+	eventually(t, "it is given up", func() bool { return len(d.reconciler.crashes.given("my-app", "1")) == 1 })
+	give, err := d.claims.take(t.Context(), "my-app", "test")
+	check(t, err)
+	_, err = d.reconciler.repair(t.Context(), "my-app")
+	check(t, err)
+	give()
+	if running := r.running(); running["1/worker-1001"] == "" {
+		t.Errorf("there run %v", running)
+	}
+}
+
 // The extra web container of a restart that was cut short serves until the one whose place it holds accepts connections.
 func TestRollOfWebCutShort(t *testing.T) {
 	onStage(t, Limits{}, func(t *testing.T, s *stage) {
